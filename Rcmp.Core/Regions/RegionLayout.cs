@@ -1,0 +1,106 @@
+using System.Runtime.InteropServices;
+
+namespace Rcmp.Regions;
+
+/// <summary>Where everything lies in a region, in bytes from its start. The native shim has the same numbers (native/layout.h) and echoes
+/// them at load. Three zones, each 2 MiB aligned so that /dev/dax and hugetlbfs can map them apart:
+/// what only the daemon writes (superblock, states, links, page table, frame table) · what clients write too (sessions with guard slots,
+/// counters, reference bytes) · the frames.</summary>
+internal sealed record RegionLayout
+{
+    public const ulong Magic = 0x3147_4552_504D_4352; // "RCMPREG1"
+    public const uint FormatVersion = 1;
+    public const long ZoneAlignment = 2 << 20;
+
+    public const int SuperblockBytes = 4096;
+    /// <summary>One copy of the mutable state (generation, region number, sequence, roster, terms); there are two, written in turn.</summary>
+    public const int StateBytes = 256 << 10;
+    public const int LinkBytes = 256;
+    public const int LinkSlotsMax = 4096;
+    public const int SlotBytes = 64;
+    public const int SessionHeaderBytes = 64;
+    public const int PageTableEntryBytes = 16;
+    public const int CounterBytes = 8;
+
+    /// <summary>How far a lookup probes behind the natural entry's bucket before it gives up, in entries.</summary>
+    public const int ProbeMax = 64;
+
+    public required Guid PoolId { get; init; }
+    public required Guid RegionId { get; init; }
+    public required int PageShift { get; init; }
+    public required long RegionBytes { get; init; }
+    public required long FrameCount { get; init; }
+    public required long StateOffset { get; init; }
+    public required long LinkTableOffset { get; init; }
+    public required int LinkSlots { get; init; }
+    public required long PageTableOffset { get; init; }
+    /// <summary>A power of two.</summary>
+    public required long PageTableEntries { get; init; }
+    public required long FrameTableOffset { get; init; }
+    public required long SessionsOffset { get; init; }
+    /// <summary>Session 0 is the daemon itself (its service threads); clients have 1 and up.</summary>
+    public required int SessionCount { get; init; }
+    public required int SlotsPerSession { get; init; }
+    public required long CountersOffset { get; init; }
+    public required long ReferencesOffset { get; init; }
+    public required long FramesOffset { get; init; }
+
+    public int PageSize => 1 << PageShift;
+
+    public long SessionBytes => SessionHeaderBytes + (long)SlotsPerSession * SlotBytes;
+
+    /// <summary>The entry at which a lookup starts: neighbours are adjacent. The shim computes the same.</summary>
+    public static long NaturalEntry(ulong page, long mask) => (long)(page + (page >> 31) * 0x9E3779B1UL) & mask;
+}
+
+/// <summary>One page-table entry. The key is stored before the location and rewritten only after absent, the barrier and clear guards.</summary>
+[StructLayout(LayoutKind.Sequential, Size = RegionLayout.PageTableEntryBytes)]
+internal struct PageTableEntry
+{
+    public ulong Page;
+    public ulong Location;
+}
+
+/// <summary>One guard slot: a cache line with one writing thread. <see cref="Connection"/> is 0 for rack-local use and names the fabric
+/// connection for a remote operation; it is stored before <see cref="Page"/> and cleared after it.</summary>
+[StructLayout(LayoutKind.Sequential, Size = RegionLayout.SlotBytes)]
+internal struct GuardSlot
+{
+    public ulong Page;
+    public ulong Connection;
+    /// <summary>Hits of the thread; added to a page's counter one time in 64. Private to the thread.</summary>
+    public ulong Hits;
+}
+
+/// <summary>The head of a session's slots.</summary>
+[StructLayout(LayoutKind.Sequential, Size = RegionLayout.SessionHeaderBytes)]
+internal struct SessionHeader
+{
+    /// <summary>A <see cref="SessionSlotState"/>; written by the daemon.</summary>
+    public uint State;
+    /// <summary>1 if the client orders its guards by a fence since it could not register for membarrier; written by the client.</summary>
+    public uint UsesFence;
+    public ulong Token;
+    public uint ProcessId;
+    /// <summary>One above the highest slot ever used: the daemon scans no further. Written by the client, only upwards, before the slot's first use.</summary>
+    public uint SlotsUsed;
+}
+
+/// <summary>The state of a session record.</summary>
+internal enum SessionSlotState : uint
+{
+    Free = 0,
+    Opening = 1,
+    Active = 2,
+    /// <summary>The client is gone; remote operations of it wait for the owner's confirmation.</summary>
+    Dead = 3,
+}
+
+/// <summary>Per page-table entry: accesses and the time spent on remote ones. Advisory: written by clients without synchronization.</summary>
+[StructLayout(LayoutKind.Sequential, Size = RegionLayout.CounterBytes)]
+internal struct AccessCounter
+{
+    public uint Accesses;
+    /// <summary>In units of 64 ns.</summary>
+    public uint RemoteTime;
+}

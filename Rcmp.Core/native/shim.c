@@ -1,0 +1,1 @@
+int rcmp_abi_version(void) { return 1; }
