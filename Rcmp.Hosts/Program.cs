@@ -1,1 +1,3 @@
-return 0;
+using Rcmp.Hosts.Cli;
+
+return await RcmpProgram.RunAsync(args, CommandIo.OfProcess());

@@ -1,0 +1,39 @@
+using System.CommandLine;
+using Rcmp.Hosts.Commands;
+
+namespace Rcmp.Hosts.Cli;
+
+/// <summary>All commands and the options that every one has.</summary>
+internal sealed class CommandTree
+{
+    private CommandTree(RootCommand root) => Root = root;
+
+    public RootCommand Root { get; }
+
+    public Option<bool> Version { get; } = new("--version") { Description = "Print the version.", Recursive = true };
+
+    public Option<bool> Verbose { get; } = new("--verbose") { Description = "Say more; print the trace of an error.", Recursive = true };
+
+    public Option<bool> NoColor { get; } = new("--no-color") { Description = "No colors (NO_COLOR in the environment does the same).", Recursive = true };
+
+    public static CommandTree Build()
+    {
+        var root = new RootCommand("A memory pool that spans racks: direct access inside a rack, one-sided access between racks, pages that move to where they are hot.");
+        root.Options.Remove(root.Options.OfType<VersionOption>().Single());
+        root.Directives.Clear();
+        var tree = new CommandTree(root);
+        root.Add(tree.Version);
+        root.Add(tree.Verbose);
+        root.Add(tree.NoColor);
+        root.Add(new DoctorCommand());
+        root.Add(new SetupCommand());
+        return tree;
+    }
+
+    public static Command Group(string name, string description, params RcmpCommand[] commands)
+    {
+        var group = new Command(name, description);
+        foreach (var command in commands) group.Add(command);
+        return group;
+    }
+}

@@ -1,0 +1,90 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace Rcmp.Hosts.Cli;
+
+/// <summary>Options that several commands have, and how their values are read: checked while parsing, before anything is touched.</summary>
+internal static class CommonOptions
+{
+    public static Option<bool> Json() => new("--json") { Description = "Print one JSON object on standard output, and everything else on standard error." };
+
+    public static Option<string?> Config() => Text("--config", "FILE", "The HOCON file.");
+
+    public static Option<string?> Directory() => Text("--dir", "DIR", "The local cluster's directory (default: the one that 'rcmp up' without --dir uses).");
+
+    public static Option<string?> Text(string name, string helpName, string description) => new(name) { HelpName = helpName, Description = description };
+
+    public static Option<ByteSize?> Size(string name, string description) => new(name)
+    {
+        HelpName = "SIZE",
+        Description = description,
+        CustomParser = result => Convert<ByteSize>(result, ByteSize.TryParse, ByteSize.Complaint),
+    };
+
+    public static Option<Duration?> Time(string name, string description) => new(name)
+    {
+        HelpName = "TIME",
+        Description = description,
+        CustomParser = result => Convert<Duration>(result, Duration.TryParse, Duration.Complaint),
+    };
+
+    /// <summary>A whole number within bounds.</summary>
+    public static Option<long?> Count(string name, string description, long min, long max = long.MaxValue) => new(name)
+    {
+        HelpName = "N",
+        Description = description,
+        CustomParser = result => Convert<long>(
+            result,
+            (string? text, out long value) => long.TryParse(text?.Replace("_", ""), out value) && value >= min && value <= max,
+            text => max == long.MaxValue ? $"'{text}' is not a whole number of at least {min}" : $"'{text}' is not a whole number from {min} to {max}"),
+    };
+
+    /// <summary>A number within bounds.</summary>
+    public static Option<double?> Number(string name, string description, double min, double max) => new(name)
+    {
+        HelpName = "X",
+        Description = description,
+        CustomParser = result => Convert<double>(
+            result,
+            (string? text, out double value) =>
+                double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out value) && value >= min && value <= max,
+            text => $"'{text}' is not a number from {min} to {max}"),
+    };
+
+    /// <summary>One of several words; a mistyped one gets a suggestion.</summary>
+    public static Option<string?> Choice(string name, string description, params string[] choices) => new(name)
+    {
+        HelpName = string.Join('|', choices),
+        Description = description,
+        CustomParser = result =>
+        {
+            var text = result.Tokens[^1].Value;
+            if (choices.Contains(text)) return text;
+            var nearest = Suggestions.Nearest(text, choices);
+            result.AddError($"{name}: '{text}' is not one of {string.Join(", ", choices)}" + (nearest is null ? "" : $" (did you mean '{nearest}'?)"));
+            return null;
+        },
+    };
+
+    public static Argument<GAddr> Address() => new("ADDR")
+    {
+        Description = "A global address, such as 0x0000001000001000.",
+        CustomParser = result =>
+        {
+            if (!GAddr.TryParse(result.Tokens[0].Value, null, out var address)) result.AddError($"'{result.Tokens[0].Value}' is not an address: write 0x and hexadecimal digits");
+            return address;
+        },
+    };
+
+    private delegate bool TryParse<T>(string? text, out T value);
+
+    private static T? Convert<T>(ArgumentResult result, TryParse<T> parse, Func<string, string> complaint)
+        where T : struct
+    {
+        var text = result.Tokens[^1].Value;
+        if (parse(text, out var value)) return value;
+        var name = (result.Parent as OptionResult)?.Option.Name;
+        result.AddError(name is null ? complaint(text) : $"{name}: {complaint(text)}");
+        return null;
+    }
+}
