@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using Rcmp.Hosts.Commands;
 
 namespace Rcmp.Hosts.Cli;
@@ -6,9 +7,9 @@ namespace Rcmp.Hosts.Cli;
 /// <summary>All commands and the options that every one has.</summary>
 internal sealed class CommandTree
 {
-    private CommandTree(RootCommand root) => Root = root;
+    private CommandTree(Command root) => Root = root;
 
-    public RootCommand Root { get; }
+    public Command Root { get; }
 
     public Option<bool> Version { get; } = new("--version") { Description = "Print the version.", Recursive = true };
 
@@ -18,10 +19,9 @@ internal sealed class CommandTree
 
     public static CommandTree Build()
     {
-        var root = new RootCommand("A memory pool that spans racks: direct access inside a rack, one-sided access between racks, pages that move to where they are hot.");
-        root.Options.Remove(root.Options.OfType<VersionOption>().Single());
-        root.Directives.Clear();
+        var root = new Command("rcmp", "A memory pool that spans racks: direct access inside a rack, one-sided access between racks, pages that move to where they are hot.");
         var tree = new CommandTree(root);
+        root.Add(new HelpOption());
         root.Add(tree.Version);
         root.Add(tree.Verbose);
         root.Add(tree.NoColor);
