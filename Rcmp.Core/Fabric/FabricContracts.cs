@@ -52,8 +52,16 @@ internal unsafe struct FabricRequest
     public uint Offset;
     public uint Length;
     public byte* Buffer;
+    /// <summary>The value to store or to add.</summary>
     public ulong Operand;
     public ulong Comparand;
+
+    /// <summary><see cref="Buffer"/> for code without pointers.</summary>
+    public nint BufferAddress
+    {
+        readonly get => (nint)Buffer;
+        set => Buffer = (byte*)value;
+    }
 }
 
 /// <summary>The end of one request.</summary>

@@ -1,0 +1,55 @@
+using System.Runtime.InteropServices;
+
+namespace Rcmp.Native;
+
+/// <summary>A serving side of the shim. Released only when no call on it runs any more.</summary>
+internal sealed class FabricServerHandle : SafeHandle
+{
+    public FabricServerHandle(nint server)
+        : base(0, true) => SetHandle(server);
+
+    public override bool IsInvalid => handle == 0;
+
+    protected override bool ReleaseHandle()
+    {
+        FabricNative.rcmp_server_close(handle);
+        return true;
+    }
+}
+
+/// <summary>A connection of the shim.</summary>
+internal sealed class FabricConnectionHandle : SafeHandle
+{
+    public FabricConnectionHandle(nint connection)
+        : base(0, true) => SetHandle(connection);
+
+    public override bool IsInvalid => handle == 0;
+
+    public bool IsUsable
+    {
+        get
+        {
+            var held = false;
+            try
+            {
+                DangerousAddRef(ref held);
+                return FabricNative.rcmp_usable(handle) != 0;
+            }
+            catch (ObjectDisposedException)
+            {
+                return false;
+            }
+            finally
+            {
+                if (held)
+                    DangerousRelease();
+            }
+        }
+    }
+
+    protected override bool ReleaseHandle()
+    {
+        FabricNative.rcmp_close(handle);
+        return true;
+    }
+}
