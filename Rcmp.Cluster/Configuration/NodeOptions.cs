@@ -1,0 +1,89 @@
+using Akka.Configuration;
+using Microsoft.Extensions.Logging;
+
+namespace Rcmp.Cluster.Configuration;
+
+/// <summary>What every program reads.</summary>
+/// <param name="Source">The file, for messages.</param>
+/// <param name="TimingProfile">default or fast.</param>
+/// <param name="LogLevel">From <c>rcmp.log.level</c>.</param>
+/// <param name="LogFile">From <c>rcmp.log.file</c>; null means standard error.</param>
+/// <param name="AkkaOverrides">The user's file: its akka section wins over ours.</param>
+internal sealed record CommonOptions(string Source, string TimingProfile, LogLevel LogLevel, string? LogFile, Config AkkaOverrides)
+{
+    public static CommonOptions Read(LoadedConfig loaded, SettingsReader reader) => new(
+        loaded.Source, reader.Choice("rcmp.timing-profile", "default", "fast"), ReadLevel(reader), reader.OptionalText("rcmp.log.file"), loaded.User);
+
+    private static LogLevel ReadLevel(SettingsReader reader) =>
+        reader.Choice("rcmp.log.level", "trace", "debug", "information", "warning", "error") switch
+        {
+            "trace" => LogLevel.Trace,
+            "debug" => LogLevel.Debug,
+            "warning" => LogLevel.Warning,
+            "error" => LogLevel.Error,
+            _ => LogLevel.Information,
+        };
+}
+
+/// <summary>What masters and racks have in common.</summary>
+internal sealed record NodeOptions
+{
+    public required CommonOptions Common { get; init; }
+    public required Guid PoolId { get; init; }
+    public required int PageSize { get; init; }
+    public required NodeAddress Address { get; init; }
+    public required IReadOnlyList<NodeAddress> SeedNodes { get; init; }
+    public required int DirectoryShards { get; init; }
+    public required TimeSpan JoinTimeout { get; init; }
+    public required TimeSpan RequestTimeout { get; init; }
+
+    public PageGeometry Geometry => new(PageSize);
+
+    public static NodeOptions Read(LoadedConfig loaded, SettingsReader reader)
+    {
+        var common = CommonOptions.Read(loaded, reader);
+        var host = reader.Text("rcmp.node.host", "a host name or an IP address", text => Uri.CheckHostName(text) != UriHostNameType.Unknown);
+        var port = reader.Int32("rcmp.node.port", 0, 65535);
+        var seeds = reader.Addresses("rcmp.seed-nodes");
+        if (seeds.Count == 0) throw reader.Missing("rcmp.seed-nodes", "the masters, such as [\"127.0.0.1:4100\"]");
+        return new NodeOptions
+        {
+            Common = common,
+            PoolId = reader.RequiredGuid("rcmp.pool.id"),
+            PageSize = ReadPageSize(reader),
+            Address = new NodeAddress(host, port),
+            SeedNodes = seeds,
+            DirectoryShards = reader.Int32("rcmp.directory.shards", 1, 4096),
+            JoinTimeout = reader.Duration("rcmp.join-timeout", TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)),
+            RequestTimeout = reader.Duration("rcmp.request-timeout", TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10)),
+        };
+    }
+
+    private static int ReadPageSize(SettingsReader reader)
+    {
+        const string key = "rcmp.pool.page-size";
+        var size = reader.Size(key, PageGeometry.PageSizeMin, PageGeometry.PageSizeMax);
+        return PageGeometry.IsValidPageSize(size) ? (int)size : throw reader.Wrong(key, Quantity.FormatSize(size), "a power of two from 4KiB to 2MiB");
+    }
+}
+
+/// <summary>A master's configuration.</summary>
+internal sealed record MasterNodeOptions(NodeOptions Node)
+{
+    public static MasterNodeOptions Load(string path) => Read(ConfigLoader.Load(path, NodeRole.Master));
+
+    public static MasterNodeOptions Read(LoadedConfig loaded)
+    {
+        var reader = loaded.Reader();
+        return Read(loaded, reader);
+    }
+
+    public static MasterNodeOptions Read(LoadedConfig loaded, SettingsReader reader)
+    {
+        var node = NodeOptions.Read(loaded, reader);
+        if (node.Address.Port == 0) throw reader.Missing("rcmp.node.port", "the port of this master, 1 to 65535");
+        if (!node.SeedNodes.Contains(node.Address))
+            throw reader.Wrong("rcmp.seed-nodes", string.Join(", ", node.SeedNodes), $"a list that has this master too, {node.Address}");
+        return new MasterNodeOptions(node);
+    }
+}
