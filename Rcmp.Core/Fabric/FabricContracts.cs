@@ -136,6 +136,11 @@ internal interface IFabricConnection : IDisposable
     /// <summary>Queues a request; false if the window is full or the connection is not usable (then nothing was sent). Sent at the latest by <see cref="Wait"/>.</summary>
     bool TryPost(in FabricRequest request);
 
+    /// <summary>Sends what is queued without waiting, so that several connections work at once. Nothing to do where <see cref="TryPost"/> sends.</summary>
+    void Flush()
+    {
+    }
+
     /// <summary>Sends what is queued and waits for at least one completion: polls <paramref name="spinNs"/>, then sleeps. When the deadline passes, or
     /// the connection is lost, every request in flight completes so. Returns the number of completions, 0 only if nothing was in flight.</summary>
     int Wait(Span<FabricCompletion> completions, long spinNs, long timeoutNs);
