@@ -14,7 +14,7 @@ internal sealed record RegionLayout
 
     public const int SuperblockBytes = 4096;
     /// <summary>One copy of the mutable state (generation, region number, sequence, roster, terms); there are two, written in turn.</summary>
-    public const int StateBytes = 256 << 10;
+    public const int StateBytes = 512 << 10;
     public const int LinkBytes = 256;
     public const int LinkSlotsMax = 4096;
     public const int SlotBytes = 64;
@@ -22,8 +22,10 @@ internal sealed record RegionLayout
     public const int PageTableEntryBytes = 16;
     public const int CounterBytes = 8;
 
-    /// <summary>How far a lookup probes behind the natural entry's bucket before it gives up, in entries.</summary>
-    public const int ProbeMax = 64;
+    /// <summary>How many cache lines of the page table a lookup visits after the natural entry's line before it gives up. Which ones: <see cref="PageTable"/>.</summary>
+    public const int ProbeLines = 32;
+    /// <summary>Page-table entries in a cache line.</summary>
+    public const int LineEntries = 4;
 
     public required Guid PoolId { get; init; }
     public required Guid RegionId { get; init; }
@@ -41,11 +43,21 @@ internal sealed record RegionLayout
     /// <summary>Session 0 is the daemon itself (its service threads); clients have 1 and up.</summary>
     public required int SessionCount { get; init; }
     public required int SlotsPerSession { get; init; }
+    /// <summary>One <see cref="AccessCounter"/> per page-table entry.</summary>
     public required long CountersOffset { get; init; }
+    /// <summary>One byte per page-table entry: remote entries are evicted by it too.</summary>
     public required long ReferencesOffset { get; init; }
     public required long FramesOffset { get; init; }
 
+    /// <summary>Clients ask for transparent huge pages on the frames.</summary>
+    public bool HugePages { get; init; }
+
     public int PageSize => 1 << PageShift;
+
+    /// <summary>Where zone 2 begins: what lies before is read-only in clients.</summary>
+    public long ClientZoneOffset => SessionsOffset;
+
+    public long PageTableMask => PageTableEntries - 1;
 
     public long SessionBytes => SessionHeaderBytes + (long)SlotsPerSession * SlotBytes;
 
@@ -70,6 +82,9 @@ internal struct GuardSlot
     public ulong Connection;
     /// <summary>Hits of the thread; added to a page's counter one time in 64. Private to the thread.</summary>
     public ulong Hits;
+    /// <summary>1: the thread has given the slot up while its remote operation may still run. It stays as it is until the daemon, told by the owner that the
+    /// connection is gone, clears it (and this last). A live thread's slot without this mark is never touched by the daemon.</summary>
+    public ulong Retired;
 }
 
 /// <summary>The head of a session's slots.</summary>
@@ -84,6 +99,8 @@ internal struct SessionHeader
     public uint ProcessId;
     /// <summary>One above the highest slot ever used: the daemon scans no further. Written by the client, only upwards, before the slot's first use.</summary>
     public uint SlotsUsed;
+    /// <summary>Names the boot of the machine in which the session was opened: after another one nobody lives, and the session files may be gone.</summary>
+    public ulong Boot;
 }
 
 /// <summary>The state of a session record.</summary>
