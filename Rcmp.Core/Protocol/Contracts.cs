@@ -1,3 +1,4 @@
+using Rcmp.Protocol.Messages;
 using Rcmp.Regions;
 
 namespace Rcmp.Protocol;
@@ -69,6 +70,9 @@ internal interface IRackStore
     /// <summary>All pages with an entry that is remote, in table order from a cursor; for eviction and for dead links.</summary>
     IEnumerable<(PageId Page, Location Location)> RemoteEntries();
 
+    /// <summary>The remote entries in the page's probe range: those that would make room for it.</summary>
+    IEnumerable<(PageId Page, Location Location)> RemoteEntriesNear(PageId page);
+
     SuperblockState State { get; }
 
     /// <summary>Writes the state durably (the other copy, then its checksum).</summary>
@@ -129,6 +133,41 @@ internal interface IRackEffects
     /// <summary>All connections of a link are gone at the owner (fenced, or its process is a new one).</summary>
     void ReleaseConnectionsOf(LinkId link);
 
+    /// <summary>The region has its number, for the first time or as known; from now on <c>RackCore.Self</c> is valid.</summary>
+    void Registered(RackId rack);
+
+    /// <summary>The roster changed: where racks are. (Also in <c>RackCore.Roster</c>.)</summary>
+    void RosterKnown(RosterChanged roster);
+
+    /// <summary>Nothing of this session is left in any rack but its guard slots: its record may be given to another.</summary>
+    void SessionFreed(SessionToken session);
+
+    void Log(RackLogLevel level, string message);
+
+    /// <summary>A broken invariant: the node stops.</summary>
+    void Fatal(string message);
+}
+
+/// <summary>Where a shard's effects go.</summary>
+internal interface IShardEffects
+{
+    void SendToRack(RackId rack, IPoolProtocol message);
+
+    void Log(RackLogLevel level, string message);
+
+    /// <summary>A broken invariant: the node stops.</summary>
+    void Fatal(string message);
+}
+
+/// <summary>Where the master's effects go.</summary>
+internal interface IMasterEffects
+{
+    /// <summary>To the rack daemon (or operator's command) of that node.</summary>
+    void SendToNode(string nodeAddress, IPoolProtocol message);
+
+    /// <summary>To every node of the cluster.</summary>
+    void Broadcast(RosterChanged roster);
+
     void Log(RackLogLevel level, string message);
 }
 
@@ -167,3 +206,13 @@ internal sealed record SampleHeat : IRackEvent;
 
 /// <summary>Time has passed; deadlines are checked.</summary>
 internal sealed record Tick : IRackEvent;
+
+/// <summary>The fabric serves the region under this key: registrations can be accepted.</summary>
+internal sealed record FabricExposed(Guid Key, string Address) : IRackEvent;
+
+/// <summary>An actor system of this process has joined: register at the master under this address.</summary>
+internal sealed record NodeJoined(string NodeAddress) : IRackEvent;
+
+/// <summary>Guard slots of dead clients name these connections: have the owner of the link destroy them. A link that is not known any
+/// more has no connections: they are released at once.</summary>
+internal sealed record ConnectionsOrphaned(ulong LinkNumber, IReadOnlyList<ulong> Connections) : IRackEvent;
