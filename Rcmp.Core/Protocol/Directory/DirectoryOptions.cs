@@ -25,7 +25,7 @@ internal sealed record DirectoryOptions
     public double Watermark { get; init; } = 3;
 
     /// <summary><c>rcmp.swap.min-residence</c>: a page does not move again sooner.</summary>
-    public long MinResidenceNs { get; init; } = 100_000_000;
+    public long MinResidenceNs { get; init; } = 20_000_000;
 
     /// <summary>What a move costs until one was measured.</summary>
     public long MoveCostInitialNs { get; init; } = 1_000_000;

@@ -15,18 +15,18 @@ internal sealed record RackCoreOptions
     /// <summary>How many evictions may be under way at once.</summary>
     public int EvictionsMax { get; init; } = 16;
 
-    /// <summary><c>rcmp.rack.revoke-timeout</c>: a holder that has not acknowledged by then is fenced.</summary>
+    /// <summary><c>rcmp.revoke.timeout</c>: a holder that has not acknowledged by then is fenced.</summary>
     public long RevokeTimeoutNs { get; init; } = 1_000_000_000;
 
-    /// <summary><c>rcmp.rack.quiesce-budget</c>: how long a mover waits for guards.</summary>
-    public long QuiesceBudgetNs { get; init; } = 20_000_000;
+    /// <summary><c>rcmp.guard.budget</c>: how long a mover waits for guards.</summary>
+    public long QuiesceBudgetNs { get; init; } = 2_000_000;
 
     /// <summary>First and longest wait before a page that did not get quiet is tried again.</summary>
-    public long BackoffMinNs { get; init; } = 50_000_000;
+    public long BackoffMinNs { get; init; } = 10_000_000;
 
-    public long BackoffMaxNs { get; init; } = 10_000_000_000;
+    public long BackoffMaxNs { get; init; } = 2_560_000_000;
 
-    /// <summary><c>rcmp.rack.request-timeout</c>: when a session's request fails as unavailable.</summary>
+    /// <summary><c>rcmp.request-timeout</c>: when a session's request fails as unavailable.</summary>
     public long RequestTimeoutNs { get; init; } = 5_000_000_000;
 
     /// <summary>First and longest wait before a message without an answer is sent again.</summary>
@@ -35,13 +35,13 @@ internal sealed record RackCoreOptions
     public long ResendMaxNs { get; init; } = 1_000_000_000;
 
     /// <summary><c>rcmp.heat.half-life</c>.</summary>
-    public long HeatHalfLifeNs { get; init; } = 1_000_000;
+    public long HeatHalfLifeNs { get; init; } = 1_000_000_000;
 
     /// <summary>How many pages one <see cref="SampleHeat"/> looks at.</summary>
     public int HeatSampleBatch { get; init; } = 4096;
 
-    /// <summary><c>rcmp.rack.neighbours</c>: the most pages a miss resolves besides its own.</summary>
-    public int NeighboursMax { get; init; } = 16;
+    /// <summary><c>rcmp.client.neighbours</c>: the most pages a miss resolves besides its own.</summary>
+    public int NeighboursMax { get; init; } = 64;
 
     /// <summary>Sequence numbers are reserved in the superblock in blocks of so many.</summary>
     public int SequenceBlock { get; init; } = 1024;
