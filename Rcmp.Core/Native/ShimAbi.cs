@@ -52,7 +52,7 @@ internal static unsafe partial class ShimAbi
         ("the location's epoch shift", Location.EpochShift),
         ("the value of resident", (ulong)LocationKind.Resident),
         ("the value of moving", (ulong)LocationKind.Moving),
-        ("the probe limit", RegionLayout.ProbeMax),
+        ("the probe limit", RegionLayout.ProbeLines),
         ("the natural entry of a sample", (ulong)RegionLayout.NaturalEntry(0x0123_4567_89AB_CDEF, 0xFFFFF)),
         ("the size of a region view", Size<FabricRegionView>()),
         ("the size of server options", Size<FabricNative.ServerOptions>()),

@@ -16,11 +16,11 @@ enum rcmp_location_kind { RCMP_ABSENT = 0, RCMP_RESIDENT = 1, RCMP_REMOTE = 2, R
 #define RCMP_LOCATION_FRAME_SHIFT 14
 #define RCMP_LOCATION_EPOCH_SHIFT 46
 
-#define RCMP_PROBE_MAX 64
+#define RCMP_PROBE_LINES 32 /* cache lines visited after the natural one: pagetable.h */
 #define RCMP_BUCKET_ENTRIES 4
 
 struct rcmp_page_entry {
-    uint64_t page;
+    uint64_t page; /* 0: never used, ends a search; all ones: given up, does not */
     uint64_t location;
 };
 

@@ -2,20 +2,7 @@
 #ifndef RCMP_PAGETABLE_H
 #define RCMP_PAGETABLE_H
 
-#include <stdint.h>
-
-#define RCMP_LINE_ENTRIES 4
-#define RCMP_PROBE_LINES 32
-
-struct rcmp_page_entry {
-    uint64_t page;     /* 0: never used, ends a search; all ones: given up, does not */
-    uint64_t location;
-};
-
-static inline uint64_t rcmp_natural_entry(uint64_t page, uint64_t mask)
-{
-    return (page + (page >> 31) * 0x9E3779B1UL) & mask;
-}
+#include "layout.h"
 
 /* The distance from one probed line to the next; odd, so that every line of the table is reached. */
 static inline uint64_t rcmp_probe_step(uint64_t page) { return (((page >> 2) * 0x9E3779B97F4A7C15UL) >> 32) | 1; }
@@ -29,10 +16,10 @@ static inline int64_t rcmp_find_entry(const struct rcmp_page_entry *table, uint6
         return (int64_t)natural;
     if (key == 0)
         return -1;
-    uint64_t step = rcmp_probe_step(page) * RCMP_LINE_ENTRIES;
-    uint64_t line = natural & ~(uint64_t)(RCMP_LINE_ENTRIES - 1);
+    uint64_t step = rcmp_probe_step(page) * RCMP_BUCKET_ENTRIES;
+    uint64_t line = natural & ~(uint64_t)(RCMP_BUCKET_ENTRIES - 1);
     for (int probe = 0; probe <= RCMP_PROBE_LINES; probe++, line = (line + step) & mask) {
-        for (uint64_t i = line; i < line + RCMP_LINE_ENTRIES; i++) {
+        for (uint64_t i = line; i < line + RCMP_BUCKET_ENTRIES; i++) {
             if (i == natural)
                 continue;
             key = __atomic_load_n(&table[i].page, __ATOMIC_ACQUIRE);

@@ -25,7 +25,7 @@ int rcmp_layout_echo(uint64_t *values, int count) {
         RCMP_LOCATION_EPOCH_SHIFT,
         RCMP_RESIDENT,
         RCMP_MOVING,
-        RCMP_PROBE_MAX,
+        RCMP_PROBE_LINES,
         rcmp_natural_entry(0x0123456789ABCDEFull, 0xFFFFF),
         sizeof(struct rcmp_region_view),
         sizeof(struct rcmp_server_options),
