@@ -78,6 +78,9 @@ internal interface IRackStore
     /// <summary>Writes the state durably (the other copy, then its checksum).</summary>
     void SaveState(SuperblockState state);
 
+    /// <summary>How many links can be published at once.</summary>
+    int LinkSlots { get; }
+
     /// <summary>Publishes a link for clients in a free slot; −1 if there is none.</summary>
     int TryPublishLink(LinkRecord link);
 

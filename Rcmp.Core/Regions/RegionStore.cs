@@ -41,6 +41,10 @@ internal sealed unsafe class RegionStore : IRackStore
 
     public IEnumerable<(PageId Page, Location Location)> RemoteEntries() => throw new NotSupportedException();
 
+    public IEnumerable<(PageId Page, Location Location)> RemoteEntriesNear(PageId page) => throw new NotSupportedException();
+
+    public int LinkSlots => throw new NotSupportedException();
+
     public void SaveState(SuperblockState state) => throw new NotSupportedException();
 
     public int TryPublishLink(LinkRecord link) => throw new NotSupportedException();
