@@ -41,7 +41,8 @@ internal static class Failures
         return exception;
     }
 
-    private static string OneLine(Exception exception)
+    /// <summary>The message, without line breaks and without .NET's additions.</summary>
+    public static string OneLine(Exception exception)
     {
         var line = exception.Message.ReplaceLineEndings(" ").Trim();
         // .NET appends the parameter, which means nothing to a user of the program.
