@@ -1,4 +1,5 @@
 using System.Globalization;
+using Rcmp.Cluster.Configuration;
 
 namespace Rcmp.Hosts.Cli;
 
@@ -15,22 +16,9 @@ internal readonly record struct ByteSize(long Bytes)
 
     public static bool TryParse(string? text, out ByteSize size)
     {
-        size = default;
-        var digits = text.AsSpan().Trim();
-        var shift = 0;
-        foreach (var unit in Units)
-        {
-            if (!digits.EndsWith(unit.Suffix, StringComparison.OrdinalIgnoreCase)) continue;
-            digits = digits[..^unit.Suffix.Length].TrimEnd();
-            shift = unit.Shift;
-            break;
-        }
-        if (!decimal.TryParse(digits, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)) return false;
-        if (number > long.MaxValue >> shift) return false;
-        var bytes = number * (1L << shift);
-        if (bytes != decimal.Truncate(bytes)) return false;
-        size = new ByteSize((long)bytes);
-        return true;
+        var ok = Quantity.TryParseSize(text ?? "", out var bytes);
+        size = new ByteSize(bytes);
+        return ok;
     }
 
     public static ByteSize Parse(string text) => TryParse(text, out var size) ? size : throw CommandException.Usage(Complaint(text));

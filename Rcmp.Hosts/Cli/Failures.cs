@@ -19,7 +19,7 @@ internal static class Failures
     public static int ExitCodeOf(Exception exception) => exception switch
     {
         CommandException known => known.ExitCode,
-        PoolMismatchException => ExitCodes.Usage,
+        PoolMismatchException or PoolConfigurationException => ExitCodes.Usage,
         PoolNotConnectedException or PageUnavailableException or PoolOutcomeUnknownException or PoolClosedException => ExitCodes.Unreachable,
         PoolExhaustedException => ExitCodes.ResourceMissing,
         PageNotFoundException => ExitCodes.Usage,

@@ -27,7 +27,7 @@ internal static class ParseErrors
     }
 
     private static string Suggest(string word, IEnumerable<string> candidates) =>
-        Suggestions.Nearest(word, candidates) is { } nearest ? $": did you mean '{nearest}'?" : "";
+        Suggestions.Nearest(word, [.. candidates]) is { } nearest ? $": did you mean '{nearest}'?" : "";
 
     private static IEnumerable<string> OptionsOf(CommandResult? result)
     {

@@ -6,7 +6,7 @@ namespace Rcmp.Hosts.Commands;
 
 internal sealed class DoctorCommand : RcmpCommand
 {
-    private readonly Option<bool> _json = CommonOptions.Json();
+    private readonly Option<bool> _json = SharedOptions.Json();
 
     public DoctorCommand()
         : base("doctor", "Say what this machine offers and lacks for a pool, and what that costs.") => Add(_json);

@@ -4,7 +4,7 @@ using System.CommandLine.Parsing;
 namespace Rcmp.Hosts.Cli;
 
 /// <summary>Options that several commands have, and how their values are read: checked while parsing, before anything is touched.</summary>
-internal static class CommonOptions
+internal static class SharedOptions
 {
     public static Option<bool> Json() => new("--json") { Description = "Print one JSON object on standard output, and everything else on standard error." };
 
