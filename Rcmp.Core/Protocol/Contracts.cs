@@ -134,7 +134,7 @@ internal interface IRackEffects
     void ReleaseConnections(IReadOnlyList<ulong> connections);
 
     /// <summary>All connections of a link are gone at the owner (fenced, or its process is a new one).</summary>
-    void ReleaseConnectionsOf(LinkId link);
+    void ReleaseConnectionsOf(LinkRecord link);
 
     /// <summary>The region has its number, for the first time or as known; from now on <c>RackCore.Self</c> is valid.</summary>
     void Registered(RackId rack);

@@ -17,5 +17,8 @@ internal static class ConnectionName
         return (linkNumber << RandomBits) | ((BitConverter.ToUInt64(bytes) >> (64 - RandomBits)) | 1);
     }
 
+    /// <summary>The low 24 bits of the link's number.</summary>
+    public static ulong LinkOf(ulong name) => name >> RandomBits;
+
     public static bool IsOfLink(ulong name, ulong linkNumber) => name != 0 && name >> RandomBits == (linkNumber & LinkMask);
 }

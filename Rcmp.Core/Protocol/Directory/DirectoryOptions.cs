@@ -1,15 +1,5 @@
 namespace Rcmp.Protocol;
 
-/// <summary><c>rcmp.swap.policy</c>.</summary>
-internal enum SwapPolicy
-{
-    Adaptive = 0,
-    Watermark = 1,
-    DirectIo = 2,
-    Swap = 3,
-    RdmaOnly = 4,
-}
-
 /// <summary>Settings of a directory shard: the <c>rcmp.*</c> keys with their defaults, in nanoseconds.</summary>
 internal sealed record DirectoryOptions
 {

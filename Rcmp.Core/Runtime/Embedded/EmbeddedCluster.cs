@@ -1,0 +1,136 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Rcmp.DataPath;
+using Rcmp.Fabric;
+using Rcmp.Protocol;
+using Rcmp.Protocol.Messages;
+using Rcmp.Regions;
+
+namespace Rcmp.Runtime.Embedded;
+
+/// <summary>A whole pool in one process: the same racks, directory and master as in a cluster, with a queue for a network.</summary>
+internal sealed partial class EmbeddedCluster : IDisposable
+{
+    private const int Shards = 4;
+
+    private readonly EmbeddedPoolOptions _options;
+    private readonly ILogger _log;
+    private readonly IFabric _fabric = new NativeFabric();
+    private readonly string _directory;
+    private readonly string _name = $"rcmp-embedded-{Environment.ProcessId}-{RandomNumberGenerator.GetHexString(8, true)}";
+    private readonly EmbeddedDispatcher _dispatcher;
+    private readonly List<RackHost> _racks = [];
+    private readonly DirectoryShard[] _shards;
+    private readonly MasterCore _master;
+    private readonly ConcurrentDictionary<SessionToken, EmbeddedControlPlane> _sessions = [];
+    private readonly Guid _poolId = Guid.NewGuid();
+    private readonly PoolSettings _settings;
+    private readonly ShardEffects _shardEffects;
+    private readonly MasterEffects _masterEffects;
+    private string? _fatal;
+
+    public EmbeddedCluster(EmbeddedPoolOptions options, ILoggerFactory? loggers = null)
+    {
+        options.Validate();
+        _options = options;
+        _log = (loggers ?? NullLoggerFactory.Instance).CreateLogger("Rcmp.Embedded");
+        _directory = options.Directory ?? RegionFiles.PickDirectory(options.RegionSize * options.Racks);
+        _dispatcher = new EmbeddedDispatcher(_log, Tick);
+        _shardEffects = new ShardEffects(this);
+        _masterEffects = new MasterEffects(this);
+        var geometry = new PageGeometry(options.PageSize);
+        _settings = new PoolSettings(_poolId, options.PageSize, Shards, RegionLayout.FormatVersion);
+        // Everybody is in this process: there is no rack to wait for before numbers are given out.
+        _master = new MasterCore(new MasterOptions { Settings = _settings, GraceNs = 0 });
+        _shards = new DirectoryShard[Shards];
+        for (var i = 0; i < Shards; i++)
+            _shards[i] = new DirectoryShard(new ShardId(i), (uint)RandomWord(), new DirectoryOptions { Geometry = geometry, Shards = Shards, Policy = options.Policy }, RandomWord);
+    }
+
+    public IReadOnlyList<RackHost> Racks => _racks;
+
+    /// <summary>What ended the pool, if an invariant was broken.</summary>
+    public string? FatalError => _fatal;
+
+    public async Task StartAsync(CancellationToken ct)
+    {
+        _dispatcher.Start();
+        for (var i = 0; i < _options.Racks; i++)
+        {
+            var path = Path.Combine(_directory, $"{_name}-{i}.region");
+            var layout = Region.Create(path, new RegionCreateOptions { SizeBytes = _options.RegionSize, PageSizeBytes = _options.PageSize, PoolId = _poolId });
+            var host = RackHost.Start(RackOptions(path, layout.RegionId, i), _fabric, _log);
+            _racks.Add(host);
+            host.Attach(new Transport(this, $"embedded-{i}"));
+            // One after the other, so that rack numbers follow the order.
+            await WaitForAsync(() => !host.Rack.IsNone, $"rack {i} to register", ct).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>A client in one of the racks, from 0.</summary>
+    public PoolClient Connect(int rack)
+    {
+        var host = _racks[rack];
+        var grant = host.OpenSession(new SessionRequest(_poolId, "embedded", Environment.ProcessId, RegionLayout.FormatVersion));
+        var control = new EmbeddedControlPlane(host, grant.Token, () => _sessions.TryRemove(grant.Token, out _));
+        _sessions[grant.Token] = control;
+        var options = new PoolClientOptions { Timeout = _options.Timeout, RdmaOnly = _options.Policy == SwapPolicy.RdmaOnly };
+        var client = PoolClient.Open(grant, control, _fabric, options);
+        host.SessionReady(grant.Token);
+        return client;
+    }
+
+    public void Dispose()
+    {
+        _dispatcher.Dispose();
+        foreach (var host in _racks)
+        {
+            var path = host.RegionPath;
+            host.Dispose();
+            RegionFiles.Remove(path);
+        }
+    }
+
+    private RackHostOptions RackOptions(string path, Guid regionId, int index) => new()
+    {
+        RegionPath = path,
+        PoolId = _poolId,
+        PageSize = _options.PageSize,
+        FabricAddress = $"local://{_name}-{index}",
+        PublishSelfLink = _options.Policy == SwapPolicy.RdmaOnly,
+        RuntimeDirectory = path + ".sessions",
+        Core = new RackCoreOptions { Settings = _settings, RegionId = regionId },
+    };
+
+    private static ulong RandomWord() => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
+
+    private static long NowNs => (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
+
+    private void Tick()
+    {
+        var now = NowNs;
+        foreach (var shard in _shards)
+            if (shard.NextDeadlineNs <= now) shard.Tick(now, _shardEffects);
+    }
+
+    private RackHost? FindRack(RackId rack) => _racks.Find(host => host.Rack == rack);
+
+    private static async Task WaitForAsync(Func<bool> condition, string what, CancellationToken ct)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (!condition())
+        {
+            if (Stopwatch.GetElapsedTime(start) > TimeSpan.FromSeconds(10)) throw new PoolNotConnectedException($"Waited 10 s for {what}.");
+            await Task.Delay(1, ct).ConfigureAwait(false);
+        }
+    }
+
+    private void Stop(string message)
+    {
+        _fatal ??= message;
+        EmbeddedLog.Fatal(_log, message);
+    }
+}

@@ -1,0 +1,124 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Rcmp.Fabric;
+using Rcmp.Protocol;
+using Rcmp.Regions;
+
+namespace Rcmp.Runtime;
+
+/// <summary>Copies pages from other racks into frames here: one thread with a connection per link. The frame it writes is of an incoming
+/// row, which nobody else touches.</summary>
+internal sealed class PullWorker : IDisposable
+{
+    private readonly Region _region;
+    private readonly IFabric _fabric;
+    private readonly TimeSpan _timeout;
+    private readonly Action<IRackEvent> _post;
+    private readonly BlockingCollection<Job> _jobs = [];
+    private readonly Dictionary<ulong, IFabricConnection> _connections = [];
+    private readonly Thread _thread;
+
+    public PullWorker(Region region, IFabric fabric, TimeSpan timeout, Action<IRackEvent> post)
+    {
+        _region = region;
+        _fabric = fabric;
+        _timeout = timeout;
+        _post = post;
+        _thread = new Thread(Run) { IsBackground = true, Name = "rcmp-pull" };
+        _thread.Start();
+    }
+
+    public void Enqueue(ulong ticket, PageId page, LinkRecord from, FrameIndex source, FrameIndex target) =>
+        _jobs.Add(new Job(ticket, page, from, source, target));
+
+    public void Dispose()
+    {
+        _jobs.CompleteAdding();
+        _thread.Join();
+        foreach (var connection in _connections.Values) connection.Dispose();
+        _jobs.Dispose();
+    }
+
+    private void Run()
+    {
+        foreach (var job in _jobs.GetConsumingEnumerable())
+        {
+            var start = Stopwatch.GetTimestamp();
+            var row = default(FrameRow);
+            var error = TryPull(job, ref row);
+            var elapsed = (long)Stopwatch.GetElapsedTime(start).TotalNanoseconds;
+            _post(new PullEnded(job.Ticket, error is null, row, elapsed, error));
+        }
+    }
+
+    private string? TryPull(Job job, ref FrameRow row)
+    {
+        // An idle connection may have been lost long ago; only a fresh one says that the owner is out of reach.
+        var error = TryPullOnce(job, ref row, out var usedOld);
+        return error is not null && usedOld ? TryPullOnce(job, ref row, out _) : error;
+    }
+
+    private unsafe string? TryPullOnce(Job job, ref FrameRow row, out bool usedOld)
+    {
+        usedOld = _connections.TryGetValue(job.From.Number, out var connection);
+        if (connection is { IsUsable: false })
+        {
+            Forget(job.From.Number, connection);
+            connection = null;
+            usedOld = false;
+        }
+
+        if (connection is null)
+        {
+            ForgetBroken();
+            var name = ConnectionName.Make(job.From.Number);
+            var status = _fabric.TryConnect(job.From, name, ConnectionRole.Daemon, _timeout, out connection, out var why);
+            if (status != FabricConnectStatus.Ok || connection is null) return $"{job.From.Address}: {why ?? status.ToString()}";
+            _connections[job.From.Number] = connection;
+        }
+
+        // The row is read only when the whole copy is here: a row that is still leaving then proves that the bytes could not change.
+        var target = _region.FrameAt(job.Target);
+        var copied = Execute(connection, new FabricRequest
+        {
+            Op = FabricOp.PullFrame, Page = job.Page, Frame = job.Source, Length = (uint)_region.Layout.PageSize, Buffer = target, Token = 1,
+        });
+        if (copied != FabricStatus.Ok) return Failed(job, connection, "copying the page", copied);
+
+        var words = stackalloc ulong[FrameRow.SizeBytes / sizeof(ulong)];
+        var read = Execute(connection, new FabricRequest
+        {
+            Op = FabricOp.ReadRow, Page = job.Page, Frame = job.Source, Length = FrameRow.SizeBytes, Buffer = (byte*)words, Token = 2,
+        });
+        if (read != FabricStatus.Ok) return Failed(job, connection, "reading its row", read);
+        row = FrameRow.FromWords(new ReadOnlySpan<ulong>(words, FrameRow.SizeBytes / sizeof(ulong)));
+        return null;
+    }
+
+    private FabricStatus Execute(IFabricConnection connection, in FabricRequest request)
+    {
+        if (!connection.TryPost(request)) return FabricStatus.NotSent;
+        Span<FabricCompletion> completions = stackalloc FabricCompletion[1];
+        var timeoutNs = (long)_timeout.TotalNanoseconds;
+        return connection.Wait(completions, 20_000, timeoutNs) == 1 ? completions[0].Status : FabricStatus.ConnectionLost;
+    }
+
+    private string Failed(Job job, IFabricConnection connection, string doing, FabricStatus status)
+    {
+        if (!connection.IsUsable) Forget(job.From.Number, connection);
+        return $"{job.From.Address}: {doing}: {status}";
+    }
+
+    private void ForgetBroken()
+    {
+        foreach (var (number, connection) in _connections.Where(pair => !pair.Value.IsUsable).ToList()) Forget(number, connection);
+    }
+
+    private void Forget(ulong link, IFabricConnection connection)
+    {
+        _connections.Remove(link);
+        connection.Dispose();
+    }
+
+    private readonly record struct Job(ulong Ticket, PageId Page, LinkRecord From, FrameIndex Source, FrameIndex Target);
+}

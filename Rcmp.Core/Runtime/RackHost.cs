@@ -1,0 +1,199 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
+using Rcmp.Fabric;
+using Rcmp.Protocol;
+using Rcmp.Protocol.Messages;
+using Rcmp.Regions;
+
+namespace Rcmp.Runtime;
+
+/// <summary>A rack daemon without its transport: region, fabric server, sessions and the rack's state machine. It lives as long as the
+/// process; actor systems come and go around it (<see cref="Attach"/>). All members are thread-safe.</summary>
+/// <remarks>Messages and events are queued, and whoever finds the machine idle carries out all of them: in order, one thread at a time,
+/// without a thread of its own in the way of a message.</remarks>
+internal sealed partial class RackHost : IDisposable
+{
+    /// <summary>How long a start waits for operations on references of the previous start; what is still under way then is left to the owners.</summary>
+    private const long ReattachBudgetNs = 100_000_000;
+
+    private readonly RackHostOptions _options;
+    private readonly ILogger _log;
+    private readonly Region _region;
+    private readonly RegionStore _store;
+    private readonly GuardTable _guards;
+    private readonly SessionTable _sessions;
+    private readonly IFabricServer _server;
+    private readonly QuiesceWorker _quiesce;
+    private readonly PullWorker _pulls;
+    private readonly FenceWorker _fences;
+    private readonly RackEffects _effects;
+    private readonly RackCore _core;
+    private readonly ConcurrentQueue<object> _inbox = [];
+    private readonly Thread _timer;
+    private readonly AutoResetEvent _timerWake = new(false);
+    private int _queued;
+    private long _nextDeadlineNs = long.MaxValue;
+    private volatile bool _stopping;
+    private volatile IRackTransport? _transport;
+
+    private RackHost(RackHostOptions options, IFabric fabric, ILogger log)
+    {
+        _options = options;
+        _log = log;
+        _region = Region.OpenDaemon(options.RegionPath, new RegionExpectations(options.PoolId, options.PageSize));
+        try
+        {
+            if (options.LockMemory) _region.LockMemory();
+            _guards = new GuardTable(_region);
+            _sessions = new SessionTable(_region, _guards, options.RuntimeDirectory);
+            AdoptSessions();
+            _store = new RegionStore(_region);
+            var found = _store.Reattach(_guards, ReattachBudgetNs);
+            Key = new Guid(RandomNumberGenerator.GetBytes(16));
+            _server = fabric.Expose(_region, new FabricServerOptions(
+                options.FabricAddress, Key, new RackIncarnation(_store.State.Rack, _store.State.Generation), options.ServiceThreads,
+                (long)options.FabricSpin.TotalNanoseconds, options.MaxConnections));
+            _quiesce = new QuiesceWorker(_guards, Post);
+            _pulls = new PullWorker(_region, fabric, options.FabricTimeout, Post);
+            _fences = new FenceWorker(Post);
+            _effects = new RackEffects(this, _guards, _server, _quiesce, _pulls, _fences, log);
+            _core = new RackCore(_store, options.Core, RandomWord);
+            _core.Start(NowNs, _effects);
+            Enqueue(new FabricExposed(Key, _server.Address));
+            foreach (var (link, connections) in found.Connections) Enqueue(new ConnectionsOrphaned(link.Number, connections));
+            RackLog.Attached(log, options.RegionPath, _store.State.Generation.Value, found.Resident, found.Leaving + found.Incoming, _server.Address);
+        }
+        catch
+        {
+            DisposeParts();
+            throw;
+        }
+
+        _timer = new Thread(RunTimer) { IsBackground = true, Name = "rcmp-rack-timer" };
+        _timer.Start();
+    }
+
+    /// <summary>The fabric's key of this start.</summary>
+    public Guid Key { get; }
+
+    public RackId Rack => _store.State.Rack;
+
+    public Generation Generation => _store.State.Generation;
+
+    public string FabricAddress => _server.Address;
+
+    public RegionLayout Layout => _region.Layout;
+
+    public IRackTransport? Transport => _transport;
+
+    /// <summary>Attaches the region and starts to serve it.</summary>
+    /// <exception cref="RegionBusyException">Another daemon has it.</exception>
+    /// <exception cref="RegionDamagedException">It is not a region, or damaged.</exception>
+    /// <exception cref="PoolMismatchException">It is of another pool or page size.</exception>
+    public static RackHost Start(RackHostOptions options, IFabric fabric, ILogger log) => new(options, fabric, log);
+
+    /// <summary>Gives the host a way to reach the others, and has it register with the master. Replaces an earlier one.</summary>
+    public void Attach(IRackTransport transport)
+    {
+        _transport = transport;
+        Enqueue(new NodeJoined(transport.NodeAddress));
+    }
+
+    /// <summary>Messages are dropped from now on: the control plane is away. Region, sessions and fabric go on.</summary>
+    public void Detach(IRackTransport transport) => Interlocked.CompareExchange(ref _transport, null, transport);
+
+    /// <summary>A message from the network.</summary>
+    public void Deliver(IPoolProtocol message) => Enqueue(message);
+
+    /// <summary>An event from one of the host's own workers.</summary>
+    public void Post(IRackEvent e) => Enqueue(e);
+
+    public void Fatal(string message)
+    {
+        RackLog.Fatal(_log, message);
+        _transport?.Fatal(message);
+    }
+
+    /// <summary>Stops serving. The region stays as it is: the next daemon finds everything.</summary>
+    public void Dispose()
+    {
+        if (_stopping) return;
+        _stopping = true;
+        _timerWake.Set();
+        _timer.Join();
+        DisposeParts();
+        _timerWake.Dispose();
+    }
+
+    private void DisposeParts()
+    {
+        // The region last: everything else writes to it.
+        _server?.Dispose();
+        _quiesce?.Dispose();
+        _pulls?.Dispose();
+        _fences?.Dispose();
+        _sessions?.Dispose();
+        _region.Dispose();
+    }
+
+    private static ulong RandomWord() => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
+
+    private static long NowNs => (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
+
+    private void Enqueue(object item)
+    {
+        if (_stopping) return;
+        _inbox.Enqueue(item);
+        if (Interlocked.Increment(ref _queued) != 1) return;
+        do
+        {
+            if (_inbox.TryDequeue(out var next)) Handle(next);
+        }
+        while (Interlocked.Decrement(ref _queued) > 0);
+        // The deadline may have come nearer than the timer's present sleep.
+        if (_core.NextDeadlineNs < Interlocked.Exchange(ref _nextDeadlineNs, _core.NextDeadlineNs)) _timerWake.Set();
+    }
+
+    private void Handle(object item)
+    {
+        try
+        {
+            switch (item)
+            {
+                case Action work: work(); break;
+                case ISessionRequest request when !IsKnown(request.Session): RefuseUnknown(request); break;
+                case IPoolProtocol message: _core.Handle(message, NowNs, _effects); break;
+                case IRackEvent happened: _core.Handle(happened, NowNs, _effects); break;
+            }
+        }
+        catch (Exception e)
+        {
+            // A half-applied step of the state machine: what it would do next cannot be trusted.
+            RackLog.HandlerFailed(_log, item.GetType().Name, e);
+            Fatal($"The rack failed to handle {item.GetType().Name}: {e.Message}");
+        }
+    }
+
+    private void RunTimer()
+    {
+        var sample = new SampleClock(_options.SampleInterval, _region, _server);
+        var nextSessionPollNs = NowNs;
+        while (!_stopping)
+        {
+            var now = NowNs;
+            if (now >= Interlocked.Read(ref _nextDeadlineNs)) Enqueue(new Tick());
+            if (sample.IsDue(now)) Enqueue(new SampleHeat());
+            if (now >= nextSessionPollNs)
+            {
+                nextSessionPollNs = now + (long)_options.SessionPoll.TotalNanoseconds;
+                PollSessions();
+            }
+
+            var wakeNs = Math.Min(Math.Min(Interlocked.Read(ref _nextDeadlineNs), sample.NextNs), nextSessionPollNs);
+            var sleep = TimeSpan.FromMilliseconds(Math.Clamp((wakeNs - NowNs) / 1e6, 1, 100));
+            _timerWake.WaitOne(sleep);
+        }
+    }
+}
