@@ -15,16 +15,18 @@ internal sealed class PoolSerializer(ExtendedActorSystem system) : SerializerWit
     /// <summary>Less than the frame size of the transport, so that an oversized message fails at its sender, by name.</summary>
     public const int BodyBytesMax = 7 << 20;
 
+    private static readonly Type[] KnownTypes = [.. ProtocolTypes.Table.Select(t => t.Type)];
+
     private static readonly Hyperion.Serializer Encoder = new(new SerializerOptions(
         versionTolerance: true,
         preserveObjectReferences: false,
         surrogates: null,
-        serializerFactories: [new ValueListFactory()],
-        knownTypes: ProtocolTypes.Table.Select(t => t.Type),
+        serializerFactories: [new ValueListFactory(KnownTypes)],
+        knownTypes: KnownTypes,
         ignoreISerializable: true,
         packageNameOverrides: null,
         disallowUnsafeTypes: true,
-        typeFilter: new ProtocolTypeFilter(ProtocolTypes.Table.Select(t => t.Type))));
+        typeFilter: new ProtocolTypeFilter(KnownTypes)));
 
     public override int Identifier => Id;
 

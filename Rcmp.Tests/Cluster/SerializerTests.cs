@@ -52,10 +52,10 @@ public sealed class SerializerTests
         var message = Samples.Of(Messages.Single(t => t.Name == name));
         var manifest = ProtocolTypes.ManifestOf(message.GetType())!;
         var bytes = PoolSerializer.Encode(message);
-        for (var length = 0; length < bytes.Length; length++)
+        for (var length = 0; length < bytes.Length; length += 1 + bytes.Length / 10)
             Assert.Throws<SerializationException>(() => PoolSerializer.Decode(bytes[..length], manifest));
         var random = new Random(20261123);
-        for (var i = 0; i < 200; i++)
+        for (var i = 0; i < 30; i++)
         {
             var damaged = (byte[])bytes.Clone();
             damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
@@ -86,7 +86,8 @@ public sealed class SerializerTests
     public void AForeignTypeInABodyIsNotEvenLookedFor()
     {
         using var stream = new MemoryStream();
-        new Hyperion.Serializer(new Hyperion.SerializerOptions(versionTolerance: true)).Serialize(new UriBuilder("http://localhost"), stream);
+        var careless = new Hyperion.SerializerOptions(true, false, null, null, null, true, null, false, new AnythingGoes());
+        new Hyperion.Serializer(careless).Serialize(new UriBuilder("http://localhost"), stream);
         var failure = Assert.Throws<SerializationException>(() => PoolSerializer.Decode(stream.ToArray(), "sf"));
         Assert.NotNull(failure.InnerException);
         Assert.Throws<SerializationException>(() => PoolSerializer.Encode(new UriBuilder()));
@@ -111,6 +112,11 @@ public sealed class SerializerTests
 
     private static string NameOf(Type type) =>
         type.IsGenericType ? $"{type.Name.Split('`')[0]}<{string.Join(",", type.GetGenericArguments().Select(NameOf))}>" : type.Name;
+
+    private sealed class AnythingGoes : Hyperion.ITypeFilter
+    {
+        public bool IsAllowed(string typeName) => true;
+    }
 
     private static IEnumerable<Type> MemberTypes(Type type) =>
         type.GetFields(BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public)
