@@ -25,6 +25,7 @@ internal sealed class CommandTree
         root.Add(tree.Version);
         root.Add(tree.Verbose);
         root.Add(tree.NoColor);
+        root.Add(Group("region", "Make and look at a rack's memory.", new RegionCreateCommand()));
         root.Add(Group("config", "Look at HOCON files.", new ConfigCheckCommand(), new ConfigShowCommand()));
         root.Add(new DoctorCommand());
         root.Add(new SetupCommand());

@@ -19,9 +19,10 @@ internal static class Failures
     public static int ExitCodeOf(Exception exception) => exception switch
     {
         CommandException known => known.ExitCode,
-        PoolMismatchException or PoolConfigurationException => ExitCodes.Usage,
+        PoolMismatchException or PoolConfigurationException or RegionOptionsException => ExitCodes.Usage,
         PoolNotConnectedException or PageUnavailableException or PoolOutcomeUnknownException or PoolClosedException => ExitCodes.Unreachable,
-        PoolExhaustedException => ExitCodes.ResourceMissing,
+        RegionDamagedException => ExitCodes.CheckFailed,
+        PoolExhaustedException or RegionBusyException or RegionResourceException => ExitCodes.ResourceMissing,
         PageNotFoundException => ExitCodes.Usage,
         PoolException { InnerException: { } inner } when inner is not PoolException => ExitCodeOf(inner),
         OutOfMemoryException or UnauthorizedAccessException or DllNotFoundException or PlatformNotSupportedException => ExitCodes.ResourceMissing,

@@ -1,0 +1,73 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Rcmp.Hosts.Cli;
+using Rcmp.Regions;
+
+namespace Rcmp.Hosts.Commands;
+
+internal sealed class RegionCreateCommand : RcmpCommand
+{
+    private readonly Argument<string> _path = new("PATH") { Description = "A file on /dev/shm or a hugetlbfs mount, or a device /dev/daxX.Y." };
+    private readonly Option<ByteSize?> _size = SharedOptions.Size("--size", "The region's size; required for a file, all of it for a device.");
+    private readonly Option<ByteSize?> _pageSize = SharedOptions.Size("--page-size", "The pool's page size, a power of two from 4KiB to 2MiB (default 4KiB).");
+    private readonly Option<long?> _numaNode = SharedOptions.Count("--numa-node", "Bind the memory to this NUMA node.", 0, 1023);
+    private readonly Option<bool> _hugePages = new("--huge-pages") { Description = "Map it in huge pages (a hugetlbfs file is so anyway)." };
+    private readonly Option<bool> _populate = new("--populate") { Description = "Take all memory now, not at first touch." };
+    private readonly Option<bool> _force = new("--force") { Description = "Format even if there is a region already: its pages are lost." };
+
+    private readonly Option<Guid?> _pool = new("--pool")
+    {
+        HelpName = "UUID",
+        Description = "The pool it belongs to, rcmp.pool.id (default: a new one, printed).",
+        CustomParser = ParsePool,
+    };
+
+    public RegionCreateCommand()
+        : base("create", "Format a region.")
+    {
+        Add(_path);
+        foreach (var option in new Option[] { _size, _pageSize, _pool, _numaNode, _hugePages, _populate, _force }) Add(option);
+    }
+
+    public override Task<int> RunAsync(CommandContext context, CancellationToken ct)
+    {
+        var path = context.Get(_path);
+        var options = new RegionCreateOptions
+        {
+            PoolId = context.Get(_pool) ?? Guid.NewGuid(),
+            SizeBytes = context.Get(_size)?.Bytes ?? 0,
+            PageSizeBytes = (int)Math.Min(context.Get(_pageSize)?.Bytes ?? PageGeometry.PageSizeMin, int.MaxValue),
+            NumaNode = (int?)context.Get(_numaNode),
+            HugePages = context.Get(_hugePages),
+            Populate = context.Get(_populate),
+            Force = context.Get(_force),
+        };
+        if (!options.Force && HoldsRegion(path)) throw CommandException.Usage($"{path} holds a region already: --force formats it anew, and all its pages are lost");
+        var layout = Region.Create(path, options);
+        context.Out.WriteLine($"{path}: region {layout.RegionId} of pool {layout.PoolId}, {new ByteSize(layout.RegionBytes)}, {layout.FrameCount} frames of {new ByteSize(layout.PageSize)}");
+        return Task.FromResult(ExitCodes.Done);
+    }
+
+    private static Guid? ParsePool(ArgumentResult result)
+    {
+        var text = result.Tokens[^1].Value;
+        if (Guid.TryParse(text, out var pool) && pool != Guid.Empty) return pool;
+        result.AddError($"--pool: '{text}' is not a UUID such as 6f1b0a52-3c0e-4d53-9d53-2a6c8f0d7e11");
+        return null;
+    }
+
+    private static bool HoldsRegion(string path)
+    {
+        if (!File.Exists(path)) return false;
+        try
+        {
+            using var region = Region.OpenInspector(path);
+            return true;
+        }
+        catch (PoolException)
+        {
+            // Whatever it is, formatting it says so.
+            return false;
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using System.Globalization;
+using System.IO.Hashing;
+using System.Text;
+using Rcmp.Hosts.Cli;
+
+namespace Rcmp.Hosts.Local;
+
+/// <summary>Writes a local cluster's files: a HOCON file per node and per rack's clients, and the manifest.</summary>
+internal static class ClusterFiles
+{
+    private const string SharedMemory = "/dev/shm";
+
+    /// <summary>What is left free of /dev/shm: sessions' and other programs' files.</summary>
+    private const long SharedMemorySlack = 16 << 20;
+
+    /// <summary>Chooses ports and places for the regions, and writes everything. <paramref name="say"/> hears what a user should know.</summary>
+    public static ClusterManifest Write(LocalClusterOptions options, Guid poolId, Action<string> say)
+    {
+        Directory.CreateDirectory(options.Directory);
+        var ports = FreePorts.Take(options.Masters + options.Racks);
+        var regions = PlaceRegions(options, say);
+        var nodes = new List<ManifestNode>();
+        for (var i = 0; i < options.Masters; i++) nodes.Add(new($"master{i}", "master", Address(ports[i]), null));
+        for (var i = 0; i < options.Racks; i++) nodes.Add(new($"rack{i}", "rack", Address(ports[options.Masters + i]), regions[i]));
+        var manifest = new ClusterManifest(poolId, options.PageSize.Bytes, options.RegionSize.Bytes, options.Ephemeral, nodes);
+        WriteConfigurations(options, manifest);
+        manifest.Write(options.Directory);
+        return manifest;
+    }
+
+    public static string ConfigurationOf(string directory, string name) => Path.Combine(directory, name + ".conf");
+
+    public static string LogOf(string directory, string name) => Path.Combine(directory, name + ".log");
+
+    public static string ProcessFileOf(string directory, string name) => Path.Combine(directory, name + ".pid");
+
+    public static string ReadyFileOf(string directory, string name) => Path.Combine(directory, name + ".ready");
+
+    private static string Address(int port) => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{port}");
+
+    private static string[] PlaceRegions(LocalClusterOptions options, Action<string> say)
+    {
+        var needed = options.RegionSize.Bytes * options.Racks + SharedMemorySlack;
+        var free = Directory.Exists(SharedMemory) ? new DriveInfo(SharedMemory).AvailableFreeSpace : 0;
+        var shared = free >= needed;
+        if (!shared)
+            say($"{SharedMemory} has {new ByteSize(free).ToShortString()} free, {new ByteSize(needed).ToShortString()} are needed: the regions are files in {options.Directory} (slower at first touch, and written back to disk)");
+        var tag = XxHash32.HashToUInt32(Encoding.UTF8.GetBytes(options.Directory)).ToString("x8", CultureInfo.InvariantCulture);
+        return [.. Enumerable.Range(0, options.Racks).Select(i => shared
+            ? Path.Combine(SharedMemory, string.Create(CultureInfo.InvariantCulture, $"rcmp-{tag}-rack{i}"))
+            : Path.Combine(options.Directory, string.Create(CultureInfo.InvariantCulture, $"rack{i}.region")))];
+    }
+
+    private static void WriteConfigurations(LocalClusterOptions options, ClusterManifest manifest)
+    {
+        var seeds = string.Join(", ", manifest.Nodes.Where(n => n.Role == "master").Select(n => $"\"{n.Address}\""));
+        var settings = string.Concat(options.Settings.Select(s => $"{s.Key} = {s.Value}\n"));
+        foreach (var node in manifest.Nodes)
+        {
+            var text = new StringBuilder()
+                .Append($"rcmp.timing-profile = fast\nrcmp.pool {{ id = \"{manifest.PoolId}\", page-size = {options.PageSize} }}\nrcmp.seed-nodes = [{seeds}]\n")
+                .Append($"rcmp.node {{ host = 127.0.0.1, port = {node.Address[(node.Address.LastIndexOf(':') + 1)..]} }}\n");
+            if (node.RegionPath is not null) text.Append($"rcmp.region {{ path = \"{node.RegionPath}\", size = {options.RegionSize} }}\n");
+            File.WriteAllText(ConfigurationOf(options.Directory, node.Name), text.Append(settings).ToString());
+        }
+        var racks = manifest.Nodes.Where(n => n.Role == "rack").ToList();
+        for (var i = 0; i < racks.Count; i++)
+        {
+            File.WriteAllText(ConfigurationOf(options.Directory, $"client{i}"),
+                $"rcmp.timing-profile = fast\nrcmp.pool.id = \"{manifest.PoolId}\"\nrcmp.client.rack = \"{racks[i].Address}\"\n{settings}");
+        }
+    }
+}

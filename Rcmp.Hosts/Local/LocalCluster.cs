@@ -1,0 +1,118 @@
+using Rcmp.Hosts.Cli;
+
+namespace Rcmp.Hosts.Local;
+
+/// <summary>A pool of real processes on this machine, in a directory with its configuration, logs and process ids.</summary>
+internal sealed class LocalCluster : IAsyncDisposable
+{
+    private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(5);
+
+    private readonly bool _detached;
+
+    private LocalCluster(string directory, ClusterManifest manifest, bool detached)
+    {
+        Directory = directory;
+        Manifest = manifest;
+        _detached = detached;
+        Nodes = [.. manifest.Nodes.Select(n => new NodeProcess(directory, n))];
+    }
+
+    public string Directory { get; }
+
+    public ClusterManifest Manifest { get; }
+
+    public IReadOnlyList<NodeProcess> Nodes { get; }
+
+    public IReadOnlyList<NodeProcess> Masters => [.. Nodes.Where(n => n.Node.Role == "master")];
+
+    public IReadOnlyList<NodeProcess> Racks => [.. Nodes.Where(n => n.Node.Role == "rack")];
+
+    public bool IsRunning => Nodes.Any(n => n.Running is not null);
+
+    /// <summary>Writes the files of a new cluster, or takes up the regions that <c>down --keep</c> left. Nothing runs yet.</summary>
+    public static LocalCluster Prepare(LocalClusterOptions options, Action<string> say)
+    {
+        options = options with { Directory = Path.GetFullPath(options.Directory) };
+        var poolId = Guid.NewGuid();
+        if (ClusterManifest.Read(options.Directory) is { } earlier)
+        {
+            var cluster = new LocalCluster(options.Directory, earlier, options.Detached);
+            if (cluster.IsRunning)
+                throw CommandException.Usage($"a cluster runs in {options.Directory} already: 'rcmp down' stops it, --dir starts another elsewhere");
+            var kept = earlier.Nodes.Where(n => n.RegionPath is not null && File.Exists(n.RegionPath)).ToList();
+            if (kept.Count > 0)
+            {
+                var racks = earlier.Nodes.Count(n => n.Role == "rack");
+                if (racks != options.Racks || earlier.PageSize != options.PageSize.Bytes || earlier.RegionSize != options.RegionSize.Bytes)
+                {
+                    throw CommandException.Usage(
+                        $"{options.Directory} has the regions of a pool with {racks} racks of {new ByteSize(earlier.RegionSize)} and pages of {new ByteSize(earlier.PageSize)}: "
+                        + "give the same, or remove them with 'rcmp down'");
+                }
+                poolId = earlier.PoolId;
+                say($"taking up pool {poolId}, whose regions were kept");
+            }
+        }
+        return new LocalCluster(options.Directory, ClusterFiles.Write(options, poolId, say), options.Detached);
+    }
+
+    /// <summary>The cluster of a directory, running or not.</summary>
+    public static LocalCluster Open(string? directory)
+    {
+        var path = Path.GetFullPath(directory ?? LocalClusterOptions.DefaultDirectory);
+        var manifest = ClusterManifest.Read(path)
+            ?? throw CommandException.Unreachable($"no local cluster in {path}: 'rcmp up' starts one" + (directory is null ? ", --dir names another place" : ""));
+        return new LocalCluster(path, manifest, true);
+    }
+
+    /// <summary>The configuration of a client of the rack.</summary>
+    public string ClientConfiguration(int rack) => rack >= 0 && rack < Racks.Count
+        ? ClusterFiles.ConfigurationOf(Directory, $"client{rack}")
+        : throw CommandException.Usage($"there is no rack {rack} in {Directory}: its racks are 0 to {Racks.Count - 1}");
+
+    /// <summary>Starts all nodes; returns when they serve. If one fails, all are stopped again.</summary>
+    public async Task StartAsync(Action<string> say, CancellationToken ct)
+    {
+        try
+        {
+            foreach (var master in Masters) master.Start(_detached);
+            foreach (var rack in Racks)
+            {
+                // One after the other, so that rack 0 gets the lowest number.
+                rack.Start(_detached);
+                await rack.WaitReadyAsync(ReadyTimeout, ct);
+                say($"{rack.Name} serves {rack.Node.RegionPath} as rack {rack.Rack}");
+            }
+            foreach (var master in Masters) await master.WaitReadyAsync(ReadyTimeout, ct);
+        }
+        catch
+        {
+            await StopAsync(false);
+            throw;
+        }
+    }
+
+    public async Task RestartAsync(NodeProcess node, CancellationToken ct)
+    {
+        await node.StopAsync(StopTimeout);
+        node.Start(_detached);
+        await node.WaitReadyAsync(ReadyTimeout, ct);
+    }
+
+    /// <summary>Stops what runs, racks first, and removes the regions unless they are kept.</summary>
+    public async Task StopAsync(bool keepRegions)
+    {
+        await Task.WhenAll(Racks.Select(r => r.StopAsync(StopTimeout)));
+        await Task.WhenAll(Masters.Select(m => m.StopAsync(StopTimeout)));
+        if (keepRegions) return;
+        foreach (var rack in Racks) File.Delete(rack.Node.RegionPath!);
+        if (Manifest.Ephemeral) System.IO.Directory.Delete(Directory, true);
+        else File.Delete(Path.Combine(Directory, ClusterManifest.FileName));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_detached) await StopAsync(false);
+    }
+}

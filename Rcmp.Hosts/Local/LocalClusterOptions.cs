@@ -1,0 +1,39 @@
+using Rcmp.Hosts.Cli;
+
+namespace Rcmp.Hosts.Local;
+
+/// <summary>What a local cluster of processes is made of.</summary>
+internal sealed record LocalClusterOptions
+{
+    public required string Directory { get; init; }
+
+    public int Masters { get; init; } = 1;
+
+    public int Racks { get; init; } = 2;
+
+    /// <summary>Of each rack.</summary>
+    public ByteSize RegionSize { get; init; } = ByteSize.MiB(256);
+
+    public ByteSize PageSize { get; init; } = ByteSize.KiB(4);
+
+    /// <summary>The processes stay when this one ends.</summary>
+    public bool Detached { get; init; }
+
+    /// <summary>The directory goes too when the cluster is taken down.</summary>
+    public bool Ephemeral { get; init; }
+
+    /// <summary>Further <c>rcmp.*</c> keys of every node.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Where the cluster lies that <c>up</c> without <c>--dir</c> starts.</summary>
+    public static string DefaultDirectory
+    {
+        get
+        {
+            var state = Environment.GetEnvironmentVariable("XDG_STATE_HOME");
+            if (string.IsNullOrEmpty(state))
+                state = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify), ".local", "state");
+            return Path.Combine(state, "rcmp", "default");
+        }
+    }
+}
