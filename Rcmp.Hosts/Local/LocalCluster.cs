@@ -1,4 +1,5 @@
 using Rcmp.Hosts.Cli;
+using Rcmp.Runtime;
 
 namespace Rcmp.Hosts.Local;
 
@@ -106,7 +107,7 @@ internal sealed class LocalCluster : IAsyncDisposable
         await Task.WhenAll(Racks.Select(r => r.StopAsync(StopTimeout)));
         await Task.WhenAll(Masters.Select(m => m.StopAsync(StopTimeout)));
         if (keepRegions) return;
-        foreach (var rack in Racks) File.Delete(rack.Node.RegionPath!);
+        foreach (var rack in Racks) RegionFiles.Remove(rack.Node.RegionPath!);
         if (Manifest.Ephemeral) System.IO.Directory.Delete(Directory, true);
         else File.Delete(Path.Combine(Directory, ClusterManifest.FileName));
     }
