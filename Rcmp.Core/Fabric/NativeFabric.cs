@@ -16,11 +16,21 @@ internal sealed unsafe class NativeFabric : IFabric
     public IFabricServer Expose(Region region, FabricServerOptions options)
     {
         ArgumentNullException.ThrowIfNull(region);
-        throw new NotSupportedException();
+        if (!region.TryPin(out var pin))
+            throw new ObjectDisposedException(nameof(Region));
+        try
+        {
+            return Expose(new FabricRegionView((nint)region.Base, region.Layout), options, pin);
+        }
+        catch
+        {
+            pin.Dispose();
+            throw;
+        }
     }
 
-    /// <summary>Serves memory that is laid out like a region.</summary>
-    public static IFabricServer Expose(in FabricRegionView view, FabricServerOptions options)
+    /// <summary>Serves memory that is laid out like a region. The pin is released after the last access.</summary>
+    public static IFabricServer Expose(in FabricRegionView view, FabricServerOptions options, RegionPin pin = default)
     {
         ShimAbi.Verify();
         ArgumentOutOfRangeException.ThrowIfLessThan(options.ServiceThreads, 1, nameof(options.ServiceThreads));
@@ -35,8 +45,6 @@ internal sealed unsafe class NativeFabric : IFabric
             {
                 Address = asked,
                 Key = options.Key,
-                OwnerGeneration = options.Owner.Generation.Value,
-                OwnerRack = options.Owner.Rack.Value,
                 SpinNs = options.SpinNs,
                 ServiceThreads = (uint)options.ServiceThreads,
                 MaxConnections = (uint)options.MaxConnections,
@@ -45,7 +53,7 @@ internal sealed unsafe class NativeFabric : IFabric
                 native, view, out var server, address, TextBytes, error, TextBytes);
             if (status != FabricExposeStatus.Ok)
                 throw new FabricException(status, $"The fabric cannot listen on '{options.Address}': {Text(error)}");
-            return new NativeFabricServer(new FabricServerHandle(server), Text(address));
+            return new NativeFabricServer(new FabricServerHandle(server, pin), Text(address));
         }
     }
 

@@ -13,6 +13,8 @@ internal sealed unsafe class NativeFabricConnection(FabricConnectionHandle handl
 
     public bool TryPost(in FabricRequest request) => FabricNative.rcmp_post(handle, request) != 0;
 
+    public void Flush() => FabricNative.rcmp_flush(handle);
+
     public int Wait(Span<FabricCompletion> completions, long spinNs, long timeoutNs)
     {
         var room = Math.Min(completions.Length, FabricNative.Window);

@@ -37,6 +37,9 @@ internal static unsafe partial class FabricNative
     public static partial int rcmp_post(FabricConnectionHandle connection, in FabricRequest request);
 
     [LibraryImport(Library)]
+    public static partial void rcmp_flush(FabricConnectionHandle connection);
+
+    [LibraryImport(Library)]
     public static partial int rcmp_wait(FabricConnectionHandle connection, Completion* completions, int max, long spinNs, long timeoutNs);
 
     [LibraryImport(Library)]
@@ -54,12 +57,9 @@ internal static unsafe partial class FabricNative
     {
         public byte* Address;
         public Guid Key;
-        public ulong OwnerGeneration;
         public long SpinNs;
-        public uint OwnerRack;
         public uint ServiceThreads;
         public uint MaxConnections;
-        public uint Reserved;
     }
 
     [StructLayout(LayoutKind.Sequential)]

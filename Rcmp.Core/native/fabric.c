@@ -1,9 +1,13 @@
 /* The one API over the backends, and what they share: registrations, guard slots of session 0, addresses. */
+#define _GNU_SOURCE
 #include "fabric.h"
 
+#include <linux/membarrier.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 void rcmp_fail(char *error, size_t size, const char *format, ...) {
     if (error == NULL || size == 0)
@@ -86,11 +90,12 @@ int rcmp_server_init(struct rcmp_server *server, const struct rcmp_server_ops *o
         rcmp_fail(error, error_size, "%u service threads need as many free guard slots in session 0, which has %u", slots, view->slot_count);
         return RCMP_NO_RESOURCES;
     }
+    /* The movers' barrier orders our service threads too, or they pay for a fence on each operation. */
+    if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) != 0)
+        __atomic_store_n(&view->session->uses_fence, 1, __ATOMIC_SEQ_CST);
     server->ops = ops;
     server->view = *view;
     memcpy(server->key, options->key, RCMP_KEY_BYTES);
-    server->owner_generation = options->owner_generation;
-    server->owner_rack = options->owner_rack;
     server->spin_ns = options->spin_ns;
     server->threads = options->service_threads;
     server->max_connections = options->max_connections;
@@ -138,16 +143,16 @@ enum rcmp_refusal rcmp_admit(struct rcmp_server *server, const struct rcmp_hello
         return RCMP_WRONG_VERSION;
     if (!rcmp_key_equal(hello->key, server->key))
         return RCMP_WRONG_KEY;
-    if (hello->owner_rack != server->owner_rack || hello->owner_generation != server->owner_generation)
-        return RCMP_WRONG_OWNER;
     if (hello->holder_rack >= RCMP_RACKS || hello->name == 0 || (hello->role != RCMP_CLIENT && hello->role != RCMP_DAEMON))
         return RCMP_NOT_OURS;
     pthread_mutex_lock(&server->lock);
-    const struct rcmp_registration *current = &server->registrations[hello->holder_rack];
-    bool registered = current->active && current->holder_generation == hello->holder_generation &&
-                      current->registration == hello->registration;
+    struct rcmp_registration current = server->registrations[hello->holder_rack];
     pthread_mutex_unlock(&server->lock);
-    return registered ? RCMP_ADMITTED : RCMP_NOT_REGISTERED;
+    if (!current.active || current.link.holder_generation != hello->holder_generation ||
+        current.link.registration != hello->registration)
+        return RCMP_NOT_REGISTERED;
+    return current.link.owner_rack == hello->owner_rack && current.link.owner_generation == hello->owner_generation ? RCMP_ADMITTED
+                                                                                                                    : RCMP_WRONG_OWNER;
 }
 
 const char *rcmp_refusal_text(enum rcmp_refusal refusal) {
@@ -246,7 +251,7 @@ void rcmp_server_accept(struct rcmp_server *server, const struct rcmp_link *link
         return;
     struct rcmp_registration *current = &server->registrations[link->holder_rack];
     pthread_mutex_lock(&server->lock);
-    bool known = current->active && current->holder_generation == link->holder_generation && current->registration == link->registration;
+    bool known = current->active && memcmp(&current->link, link, sizeof *link) == 0;
     if (!known)
         current->active = false;
     pthread_mutex_unlock(&server->lock);
@@ -259,7 +264,7 @@ void rcmp_server_accept(struct rcmp_server *server, const struct rcmp_link *link
                                 .keep_registration = link->registration};
     server->ops->destroy(server, &older);
     pthread_mutex_lock(&server->lock);
-    *current = (struct rcmp_registration){true, link->holder_generation, link->registration};
+    *current = (struct rcmp_registration){true, *link};
     pthread_mutex_unlock(&server->lock);
 }
 
@@ -299,6 +304,8 @@ int rcmp_connect(const struct rcmp_connect_options *options, struct rcmp_connect
 }
 
 int rcmp_post(struct rcmp_connection *connection, const struct rcmp_request *request) { return connection->ops->post(connection, request); }
+
+void rcmp_flush(struct rcmp_connection *connection) { connection->ops->flush(connection); }
 
 int rcmp_wait(struct rcmp_connection *connection, struct rcmp_completion *completions, int max, int64_t spin_ns, int64_t timeout_ns) {
     return connection->ops->wait(connection, completions, max, spin_ns, timeout_ns);

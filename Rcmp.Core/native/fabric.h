@@ -53,8 +53,7 @@ struct rcmp_filter {
 
 struct rcmp_registration {
     bool active;
-    uint64_t holder_generation;
-    uint64_t registration;
+    struct rcmp_link link;
 };
 
 struct rcmp_server_ops {
@@ -67,9 +66,7 @@ struct rcmp_server {
     const struct rcmp_server_ops *ops;
     struct rcmp_region_view view;
     uint8_t key[RCMP_KEY_BYTES];
-    uint64_t owner_generation;
     int64_t spin_ns;
-    uint32_t owner_rack;
     uint32_t threads;
     uint32_t max_connections;
     uint32_t slot_first; /* the guard slots taken, by index in session 0 */
@@ -80,6 +77,7 @@ struct rcmp_server {
 };
 
 struct rcmp_connection_ops {
+    void (*flush)(struct rcmp_connection *connection);
     int (*post)(struct rcmp_connection *connection, const struct rcmp_request *request);
     int (*wait)(struct rcmp_connection *connection, struct rcmp_completion *completions, int max, int64_t spin_ns, int64_t timeout_ns);
     int (*usable)(struct rcmp_connection *connection);

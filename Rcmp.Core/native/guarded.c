@@ -1,6 +1,7 @@
 /* An operation on the owner's memory, by a thread of the owner's process, under a guard slot of session 0: the same steps and the same
    instructions as the rack's own clients use, so that atomics of both agree. */
 #include "fabric.h"
+#include "pagetable.h"
 
 #define ROW_TRIES 64
 
@@ -47,24 +48,8 @@ static void copy_in(uint8_t *to, const uint8_t *from, uint32_t length) {
         __atomic_store_n(to++, *from++, __ATOMIC_RELAXED);
 }
 
-/* The page's entry: the natural one, the rest of its cache line, then onwards. Empty entries do not end the search: a miss is rare here
-   and costs a few lines, and so the owner may release keys in any order. */
-static struct rcmp_page_entry *find_entry(const struct rcmp_region_view *view, uint64_t page) {
-    uint64_t mask = view->page_table_mask;
-    uint64_t natural = rcmp_natural_entry(page, mask);
-    if (__atomic_load_n(&view->page_table[natural].page, __ATOMIC_ACQUIRE) == page)
-        return &view->page_table[natural];
-    uint64_t bucket = natural & ~(uint64_t)(RCMP_BUCKET_ENTRIES - 1);
-    uint64_t reach = RCMP_PROBE_MAX + RCMP_BUCKET_ENTRIES;
-    if (reach > mask + 1)
-        reach = mask + 1;
-    for (uint64_t i = 0; i < reach; i++) {
-        struct rcmp_page_entry *entry = &view->page_table[(bucket + i) & mask];
-        if (__atomic_load_n(&entry->page, __ATOMIC_ACQUIRE) == page)
-            return entry;
-    }
-    return NULL;
-}
+/* The keys of entries that are empty or given up. */
+static bool is_page(uint64_t page) { return page != 0 && page != UINT64_MAX; }
 
 /* Whether the operation can be done at all, whatever the page's state. */
 uint32_t rcmp_check(const struct rcmp_operation *operation, uint64_t frame_count, uint32_t page_shift) {
@@ -162,9 +147,9 @@ static uint32_t execute_guarded(struct rcmp_server *server, struct rcmp_guard_sl
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
 
     uint32_t status = RCMP_STALE;
-    struct rcmp_page_entry *entry = find_entry(view, operation->page);
-    if (entry != NULL) {
-        uint64_t location = __atomic_load_n(&entry->location, __ATOMIC_ACQUIRE);
+    int64_t entry = is_page(operation->page) ? rcmp_find_entry(view->page_table, view->page_table_mask, operation->page) : -1;
+    if (entry >= 0) {
+        uint64_t location = __atomic_load_n(&view->page_table[entry].location, __ATOMIC_ACQUIRE);
         uint32_t frame = rcmp_location_frame(location);
         unsigned kind = rcmp_location_kind(location);
         if (kind == RCMP_MOVING) {
@@ -179,7 +164,7 @@ static uint32_t execute_guarded(struct rcmp_server *server, struct rcmp_guard_sl
     if (status == RCMP_OK) {
         /* The reference byte alone: the access is heat of the rack that asked, which counts it itself. Counted here too, the owner
            would look at least as hot as any reader, and no page would ever move. */
-        uint8_t *reference = &view->references[entry - view->page_table];
+        uint8_t *reference = &view->references[entry];
         if (__atomic_load_n(reference, __ATOMIC_RELAXED) == 0)
             __atomic_store_n(reference, 1, __ATOMIC_RELAXED);
     }

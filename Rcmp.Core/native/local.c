@@ -191,6 +191,8 @@ static int local_wait(struct rcmp_connection *base, struct rcmp_completion *comp
     return count;
 }
 
+static void local_flush(struct rcmp_connection *base) { (void)base; }
+
 static int local_usable(struct rcmp_connection *base) {
     return __atomic_load_n(&((struct local_connection *)base)->dead, __ATOMIC_ACQUIRE) == 0;
 }
@@ -204,7 +206,7 @@ static void local_close(struct rcmp_connection *base) {
     free(connection);
 }
 
-static const struct rcmp_connection_ops local_connection_ops = {local_post, local_wait, local_usable, local_close};
+static const struct rcmp_connection_ops local_connection_ops = {local_flush, local_post, local_wait, local_usable, local_close};
 
 int rcmp_local_connect(const struct rcmp_connect_options *options, struct rcmp_connection **result, char *error, size_t error_size) {
     const char *name = options->address + strlen("local://");

@@ -14,7 +14,7 @@
 
 #include "layout.h"
 
-#define RCMP_ABI_VERSION 2
+#define RCMP_ABI_VERSION 3
 #define RCMP_WINDOW 64u
 #define RCMP_KEY_BYTES 16
 
@@ -66,12 +66,9 @@ struct rcmp_region_view {
 struct rcmp_server_options {
     const char *address; /* tcp://host:port, verbs://address:port, local://name; port 0 picks one */
     uint8_t key[RCMP_KEY_BYTES];
-    uint64_t owner_generation;
     int64_t spin_ns;
-    uint32_t owner_rack;
     uint32_t service_threads;
     uint32_t max_connections;
-    uint32_t reserved;
 };
 
 /* One registration of a holder at an owner. */
@@ -150,6 +147,9 @@ RCMP_EXPORT int rcmp_connect(const struct rcmp_connect_options *options, struct 
 
 /* One thread at a time. 1 if queued, 0 if the window is full or the connection is unusable. */
 RCMP_EXPORT int rcmp_post(struct rcmp_connection *connection, const struct rcmp_request *request);
+
+/* Sends what is queued, as far as it can without waiting. */
+RCMP_EXPORT void rcmp_flush(struct rcmp_connection *connection);
 
 /* Sends what is queued and waits for at least one completion: polls spin_ns, then sleeps until timeout_ns. Returns how many completions
    were stored; 0 only if nothing was in flight. */

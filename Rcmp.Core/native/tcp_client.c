@@ -241,14 +241,26 @@ static bool closed_meanwhile(struct tcp_client *client) {
     return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR); /* bytes that nobody asked for are as bad */
 }
 
+/* Before the first request after a pause. */
+static void check_after_pause(struct tcp_client *client, int64_t now) {
+    if (!client->broken && client->head == client->sent && client->sent_bytes == 0 && now - client->last > PAUSE_NS &&
+        closed_meanwhile(client))
+        break_off(client, RCMP_CONNECTION_LOST);
+}
+
+static void tcp_flush(struct rcmp_connection *base) {
+    struct tcp_client *client = (struct tcp_client *)base;
+    check_after_pause(client, rcmp_now_ns());
+    if (!client->broken)
+        send_waiting(client);
+}
+
 static int tcp_wait(struct rcmp_connection *base, struct rcmp_completion *completions, int max, int64_t spin_ns, int64_t timeout_ns) {
     struct tcp_client *client = (struct tcp_client *)base;
     if (client->head == client->tail)
         return 0;
     int64_t start = rcmp_now_ns(), now = start, deadline = rcmp_deadline(start, timeout_ns);
-    if (!client->broken && client->head == client->sent && client->sent_bytes == 0 && start - client->last > PAUSE_NS &&
-        closed_meanwhile(client))
-        break_off(client, RCMP_CONNECTION_LOST);
+    check_after_pause(client, start);
     for (;;) {
         if (client->broken)
             return complete_broken(client, completions, max);
@@ -280,7 +292,7 @@ static void tcp_close(struct rcmp_connection *base) {
     free(client);
 }
 
-static const struct rcmp_connection_ops tcp_connection_ops = {tcp_post, tcp_wait, tcp_usable, tcp_close};
+static const struct rcmp_connection_ops tcp_connection_ops = {tcp_flush, tcp_post, tcp_wait, tcp_usable, tcp_close};
 
 static bool ready(int fd, short events, int64_t deadline) {
     for (;;) {
