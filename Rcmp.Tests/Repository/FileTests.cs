@@ -62,7 +62,7 @@ public sealed partial class FileTests
     [GeneratedRegex(@"-----BEGIN [A-Z ]*PRIVATE KEY-----\s")]
     private static partial Regex PrivateKey();
 
-    [GeneratedRegex(@"/(home|Users)/[a-z][\w-]*/|/root/\w|(?<![\w.$}/-])/wor[k]/")]
+    [GeneratedRegex(@"(?<![\w.$}/-])/(home|Users|root|wor[k])/\w")]
     private static partial Regex MachinePath();
 
     [GeneratedRegex(@"^\s*(//|\*|/\*|#).*\bLong because\b")]
