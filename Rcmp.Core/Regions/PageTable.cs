@@ -63,5 +63,14 @@ internal static unsafe class PageTable
         return -1;
     }
 
+    /// <summary>The first entries of the cache lines in which the page may be, in probe order.</summary>
+    public static IEnumerable<long> Lines(ulong page, long mask)
+    {
+        var step = (long)StepOf(page) * RegionLayout.LineEntries;
+        var line = RegionLayout.NaturalEntry(page, mask) & ~(RegionLayout.LineEntries - 1L);
+        for (var probe = 0; probe <= RegionLayout.ProbeLines; probe++, line = (line + step) & mask)
+            yield return line;
+    }
+
     private static bool IsFree(ulong key) => key is 0 or Tombstone;
 }

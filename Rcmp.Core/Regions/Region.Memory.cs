@@ -8,9 +8,9 @@ internal sealed unsafe partial class Region
     /// <exception cref="RegionResourceException">The limit for locked memory is too low.</exception>
     public void LockMemory()
     {
-        var errno = SystemCalls.LockMemory((long)_base, Layout.RegionBytes);
-        if (errno != 0)
+        var result = SystemCalls.LockMemory((long)_base, Layout.RegionBytes);
+        if (result < 0)
             throw new RegionResourceException(
-                $"The region {Path} ({Layout.RegionBytes} bytes) cannot be locked in memory: {SystemErrors.Describe(errno)}. Raise the limit (ulimit -l) or set rcmp.region.lock-memory = off.");
+                $"The region {Path} ({Layout.RegionBytes} bytes) cannot be locked in memory: {SystemErrors.Describe(-result)}. Raise the limit (ulimit -l) or set rcmp.region.lock-memory = off.");
     }
 }

@@ -1,61 +1,226 @@
+using System.Runtime.InteropServices;
 using Rcmp.Protocol;
 
 namespace Rcmp.Regions;
 
-/// <summary>What a daemon's start found in the region.</summary>
-/// <param name="Resident">Rows by state.</param>
-/// <param name="Leaving">Rows by state.</param>
-/// <param name="Incoming">Rows by state.</param>
-/// <param name="Free">Rows by state.</param>
-/// <param name="RemoteEntries">Remote entries of the old start that were set absent.</param>
-/// <param name="Connections">Connections in guard slots that still name such pages or links: have their owners destroy them, by link.</param>
-/// <param name="Normalized">Rows that a kill left half written.</param>
-internal sealed record ReattachResult(
-    long Resident, long Leaving, long Incoming, long Free, long RemoteEntries, IReadOnlyList<(LinkRecord Link, IReadOnlyList<ulong> Connections)> Connections,
-    long Normalized);
-
 /// <summary>The tables of a mapped region as its daemon writes them. One writer.</summary>
-internal sealed unsafe class RegionStore : IRackStore
+internal sealed unsafe partial class RegionStore : IRackStore
 {
+    private const int RowWords = FrameRow.SizeBytes / sizeof(ulong);
+    private readonly Region _region;
+    private readonly byte* _stateCopies;
+    private ulong _stateNumber;
+    private int _stateCopy;
+    private long _remoteCursor;
+
     /// <summary>Reads the state, raises the generation and writes it back.</summary>
-    public RegionStore(Region region) => throw new NotSupportedException();
+    /// <exception cref="RegionDamagedException">Neither copy of the state is valid.</exception>
+    public RegionStore(Region region)
+    {
+        if (region.Role != RegionRole.Daemon)
+            throw new ArgumentException("Only the region's daemon may write its tables.", nameof(region));
+        _region = region;
+        _stateCopies = region.Base + region.Layout.StateOffset;
+        var newest = StateCopies.Read(_stateCopies)
+            ?? throw new RegionDamagedException($"Both copies of the state in the superblock of {region.Path} are damaged: format it anew, its pages are lost.");
+        (State, _stateNumber, _stateCopy) = newest;
+        SaveState(State with { Generation = new Generation(State.Generation.Value + 1) });
+    }
 
-    /// <summary>Brings tables and rows into agreement after a start, with clients of the previous start at work: entries of resident pages that agree with their row stay untouched.</summary>
-    public ReattachResult Reattach(GuardTable guards, long budgetNs) => throw new NotSupportedException();
+    public PageGeometry Geometry => _region.Geometry;
 
-    public PageGeometry Geometry => throw new NotSupportedException();
+    public int FrameCount => checked((int)_region.Layout.FrameCount);
 
-    public int FrameCount => throw new NotSupportedException();
+    public SuperblockState State { get; private set; }
 
-    public SuperblockState State => throw new NotSupportedException();
+    /// <summary>Words that have no meaning in the row's state may be left over, and read as none.</summary>
+    public FrameRow ReadRow(FrameIndex frame) => Mask(FrameRow.FromWords(new ReadOnlySpan<ulong>(RowAt(frame), RowWords)));
 
-    public FrameRow ReadRow(FrameIndex frame) => throw new NotSupportedException();
+    internal static FrameRow Mask(in FrameRow row)
+    {
+        var masked = HasAttempt(row) ? row : row with { Attempt = default, Peer = RackId.None };
+        return masked.State == RowState.Free ? masked with { Session = default } : masked;
+    }
 
-    public bool TryChangeRow(FrameIndex frame, in FrameRow expected, in FrameRow next) => throw new NotSupportedException();
+    public bool TryChangeRow(FrameIndex frame, in FrameRow expected, in FrameRow next)
+    {
+        var row = RowAt(frame);
+        if (Volatile.Read(ref row[0]) != expected.Word)
+            return false;
+        // A kill may fall between any two of these stores. What the old state gives meaning to must stay true until the word changes: a free row forgets who
+        // freed its last page before it names another; the attempt of an unsettled row is not wiped by the row that has none, but masked when read.
+        if (expected.State == RowState.Free)
+            Volatile.Write(ref row[6], 0);
+        Store(row, 1, next.Page.Value);
+        if (HasAttempt(next))
+        {
+            Store(row, 2, next.Attempt.Term.Value);
+            Store(row, 3, next.Attempt.Number);
+            Store(row, 4, next.Peer.Value);
+        }
 
-    public Location Lookup(PageId page) => throw new NotSupportedException();
+        if (next.State != RowState.Free)
+            Store(row, 5, next.Session.Value);
+        Store(row, 6, next.Request.Value);
+        // Full barrier by the exchange: whoever sees the new word sees the fields that belong to it.
+        return Interlocked.CompareExchange(ref row[0], next.Word, expected.Word) == expected.Word;
+    }
 
-    public bool TrySetLocation(PageId page, Location location) => throw new NotSupportedException();
+    private static void Store(ulong* row, int word, ulong value)
+    {
+        if (row[word] != value)
+            Volatile.Write(ref row[word], value);
+    }
 
-    public void ReleaseEntry(PageId page) => throw new NotSupportedException();
+    private static bool HasAttempt(in FrameRow row) => row.State is RowState.Leaving or RowState.Incoming || (row.State == RowState.Resident && row.Unsettled);
 
-    public IEnumerable<(PageId Page, Location Location)> RemoteEntries() => throw new NotSupportedException();
+    public Location Lookup(PageId page)
+    {
+        var entry = _region.FindEntry(page);
+        return entry < 0 ? Location.Absent : new Location(Volatile.Read(ref _region.PageTable[entry].Location));
+    }
 
-    public IEnumerable<(PageId Page, Location Location)> RemoteEntriesNear(PageId page) => throw new NotSupportedException();
+    public bool TrySetLocation(PageId page, Location location)
+    {
+        var entry = _region.FindEntry(page);
+        if (entry < 0 && location.Kind == LocationKind.Absent)
+            return true;
+        if (entry < 0 && (entry = TryAddEntry(page)) < 0)
+            return false;
+        // Release: whoever loads this location finds the row, link or frame it speaks of in place.
+        Volatile.Write(ref _region.PageTable[entry].Location, location.Word);
+        return true;
+    }
 
-    public int LinkSlots => throw new NotSupportedException();
+    private long TryAddEntry(PageId page)
+    {
+        if (page.Value is 0 or PageTable.Tombstone)
+            throw new ArgumentOutOfRangeException(nameof(page), page, "Not a page id.");
+        var entry = PageTable.FindFree(_region.PageTable, _region.PageTableMask, page.Value);
+        if (entry < 0)
+            return -1;
+        // Nobody counts on an entry without a key. The location is absent since the key was given up.
+        Volatile.Write(ref _region.PageTable[entry].Location, Location.Absent.Word);
+        _region.Counters[entry] = default;
+        _region.References[entry] = 0;
+        Volatile.Write(ref _region.PageTable[entry].Page, page.Value);
+        return entry;
+    }
 
-    public void SaveState(SuperblockState state) => throw new NotSupportedException();
+    public void ReleaseEntry(PageId page)
+    {
+        var entry = _region.FindEntry(page);
+        if (entry >= 0)
+            ReleaseEntryAt(entry);
+    }
 
-    public int TryPublishLink(LinkRecord link) => throw new NotSupportedException();
+    private void ReleaseEntryAt(long entry)
+    {
+        Volatile.Write(ref _region.PageTable[entry].Location, Location.Absent.Word);
+        // Not 0: pages that were stored behind this entry while it was taken must still be found.
+        Volatile.Write(ref _region.PageTable[entry].Page, PageTable.Tombstone);
+    }
 
-    public void ReleaseLink(int slot) => throw new NotSupportedException();
+    /// <summary>Goes on where the last enumeration was left.</summary>
+    public IEnumerable<(PageId Page, Location Location)> RemoteEntries()
+    {
+        for (long visited = 0; visited <= _region.PageTableMask;)
+        {
+            if (!NextRemote(ref visited, out var found))
+                yield break;
+            yield return found;
+        }
+    }
 
-    public LinkRecord? ReadLink(int slot) => throw new NotSupportedException();
+    private bool NextRemote(ref long visited, out (PageId Page, Location Location) found)
+    {
+        while (visited++ <= _region.PageTableMask)
+        {
+            var entry = _region.PageTable + _remoteCursor;
+            _remoteCursor = (_remoteCursor + 1) & _region.PageTableMask;
+            var location = new Location(entry->Location);
+            if (location.Kind != LocationKind.Remote || entry->Page is 0 or PageTable.Tombstone)
+                continue;
+            found = (new PageId(entry->Page), location);
+            return true;
+        }
 
-    public void ClearFrame(FrameIndex frame) => throw new NotSupportedException();
+        found = default;
+        return false;
+    }
 
-    public bool TestAndClearReference(PageId page) => throw new NotSupportedException();
+    public IEnumerable<(PageId Page, Location Location)> RemoteEntriesNear(PageId page)
+    {
+        var near = new List<(PageId, Location)>();
+        foreach (var line in PageTable.Lines(page.Value, _region.PageTableMask))
+        {
+            for (var i = line; i < line + RegionLayout.LineEntries; i++)
+            {
+                var entry = _region.PageTable[i];
+                if (entry.Page is not (0 or PageTable.Tombstone) && new Location(entry.Location) is { Kind: LocationKind.Remote } location)
+                    near.Add((new PageId(entry.Page), location));
+            }
+        }
 
-    public AccessCounter ReadCounter(PageId page) => throw new NotSupportedException();
+        return near;
+    }
+
+    public void SaveState(SuperblockState state)
+    {
+        // Before anything is overwritten: it may not fit.
+        var payload = StateCopies.Serialize(state);
+        var copy = 1 - _stateCopy;
+        StateCopies.Write(_stateCopies + copy * (long)RegionLayout.StateBytes, _stateNumber + 1, payload);
+        (State, _stateNumber, _stateCopy) = (state, _stateNumber + 1, copy);
+    }
+
+    public int LinkSlots => _region.Layout.LinkSlots;
+
+    public int TryPublishLink(LinkRecord link)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(link.Number);
+        for (var slot = 0; slot < _region.Layout.LinkSlots; slot++)
+        {
+            if (_region.LinkAt(slot)->Number != 0)
+                continue;
+            LinkEntry.Publish(_region.LinkAt(slot), link);
+            return slot;
+        }
+
+        return -1;
+    }
+
+    public void ReleaseLink(int slot) => LinkEntry.Clear(_region.LinkAt(slot));
+
+    public LinkRecord? ReadLink(int slot) => _region.ReadLink(slot);
+
+    public void ClearFrame(FrameIndex frame)
+    {
+        CheckFrame(frame);
+        NativeMemory.Clear(_region.FrameAt(frame), (nuint)_region.Layout.PageSize);
+    }
+
+    public bool TestAndClearReference(PageId page)
+    {
+        var entry = _region.FindEntry(page);
+        if (entry < 0 || _region.References[entry] == 0)
+            return false;
+        _region.References[entry] = 0;
+        return true;
+    }
+
+    /// <summary>The counters begin at 0 with the page's entry.</summary>
+    public AccessCounter ReadCounter(PageId page)
+    {
+        var entry = _region.FindEntry(page);
+        return entry < 0 ? default : _region.Counters[entry];
+    }
+
+    private ulong* RowAt(FrameIndex frame)
+    {
+        CheckFrame(frame);
+        return _region.FrameTable + (long)frame.Value * RowWords;
+    }
+
+    private void CheckFrame(FrameIndex frame) => ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(frame.Value, _region.Layout.FrameCount, nameof(frame));
 }

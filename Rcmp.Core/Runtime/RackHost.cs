@@ -134,7 +134,6 @@ internal sealed partial class RackHost : IDisposable
         _quiesce?.Dispose();
         _pulls?.Dispose();
         _fences?.Dispose();
-        _sessions?.Dispose();
         _region.Dispose();
     }
 

@@ -1,0 +1,31 @@
+using System.Diagnostics;
+using Rcmp.Native;
+
+namespace Rcmp.Regions;
+
+internal sealed unsafe partial class SessionTable
+{
+    /// <summary>A record of the previous start: kept if its client lives, buried if not.</summary>
+    private void Adopt(int index)
+    {
+        var header = _region.SessionAt(index);
+        var token = new SessionToken(header->Token);
+        if (header->State == (uint)SessionSlotState.Free && token.IsNone)
+            return;
+        var record = new SessionRecord(index, token, LockPathOf(index, token), SessionSlotState.Active, header->ProcessId) { Since = Stopwatch.GetTimestamp() };
+        _records[index] = record;
+        _guards.Track(index);
+        var wasDead = header->State == (uint)SessionSlotState.Dead;
+        if (!wasDead && header->Boot == Boot && Probe(record) is null)
+        {
+            Volatile.Write(ref header->State, (uint)SessionSlotState.Active);
+            return;
+        }
+
+        if (_records[index]!.State != SessionSlotState.Dead)
+            Bury(record);
+        // Its pages may not have been freed before the old daemon ended: it is reported (again).
+        if (!token.IsNone)
+            _deadAtStart.Add(_records[index]!);
+    }
+}
