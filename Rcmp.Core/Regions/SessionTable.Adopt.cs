@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Rcmp.Native;
 
 namespace Rcmp.Regions;
 
