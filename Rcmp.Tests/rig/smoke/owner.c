@@ -29,9 +29,7 @@ int owner_main(int argc, char **argv) {
     region_map(&region, argv[2]);
     uint64_t generation = strtoull(argv[4], NULL, 10);
     struct rcmp_server_options options = {.address = argv[3],
-                                          .owner_generation = generation,
                                           .spin_ns = 20000,
-                                          .owner_rack = OWNER_RACK,
                                           .service_threads = 1,
                                           .max_connections = 32};
     memset(options.key, (int)generation, sizeof options.key);
@@ -100,6 +98,12 @@ void owner_tell(struct owner *owner, const char *command, uint64_t argument) {
     if (write(owner->commands, line, (size_t)length) != length) die("the owner takes no command: %s", strerror(errno));
     read_line(owner, line, sizeof line);
     if (strcmp(line, "done") != 0) die("the owner did not %s", command);
+}
+
+/* A signal takes its time; the stop is over when the parent is told. */
+void owner_stop(struct owner *owner) {
+    kill(owner->pid, SIGSTOP);
+    waitpid(owner->pid, NULL, WUNTRACED);
 }
 
 void owner_kill(struct owner *owner) {

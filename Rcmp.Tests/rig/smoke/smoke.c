@@ -175,7 +175,7 @@ static void check_stopped_owner(void) {
     struct rcmp_connection *connection = connect_as(RCMP_CLIENT);
     uint8_t out[64], in[64];
     fill(out, sizeof out, 4711);
-    kill(owner.pid, SIGSTOP);
+    owner_stop(&owner);
     if (one_sided) {
         uint32_t write = transfer(connection, RCMP_WRITE, 8, 128, sizeof out, out);
         uint32_t read = transfer(connection, RCMP_READ, 8, 128, sizeof in, in);
@@ -282,7 +282,7 @@ static void check_killed_owner(void) {
     struct waiter waiter = {.connection = connect_as(RCMP_CLIENT)};
     struct rcmp_connection *idle = connect_as(RCMP_CLIENT);
     pthread_t thread;
-    kill(owner.pid, SIGSTOP);
+    owner_stop(&owner);
     pthread_create(&thread, NULL, wait_for_answer, &waiter);
     usleep(300000); /* the request is on its way, or it is not and the check is an easier one */
     owner_kill(&owner);

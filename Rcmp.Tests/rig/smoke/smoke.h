@@ -41,6 +41,7 @@ struct owner {
 int owner_main(int argc, char **argv);
 void owner_start(struct owner *owner, const char *path, const char *address, uint64_t generation);
 void owner_tell(struct owner *owner, const char *command, uint64_t argument);
+void owner_stop(struct owner *owner);
 void owner_kill(struct owner *owner);
 
 /* The client's side: what it connects to, under what, and the name of its last connection. */
