@@ -6,7 +6,7 @@ namespace Rcmp.Runtime.Embedded;
 internal sealed partial class EmbeddedCluster
 {
     private void DeliverToShard(ShardId shard, IPoolProtocol message) =>
-        _dispatcher.Post(() => _shards[shard.Value].Handle(message, NowNs, _shardEffects));
+        _dispatcher.Post(() => _shards[shard.Value].Handle(message, NowNs, _shardEffects[shard.Value]));
 
     private void DeliverToRack(RackId rack, IPoolProtocol message) => _dispatcher.Post(() => FindRack(rack)?.Deliver(message));
 
@@ -38,9 +38,13 @@ internal sealed partial class EmbeddedCluster
         public void Fatal(string message) => cluster.Stop(message);
     }
 
-    private sealed class ShardEffects(EmbeddedCluster cluster) : IShardEffects
+    private sealed class ShardEffects(EmbeddedCluster cluster, ShardId shard) : IShardEffects
     {
-        public void SendToRack(RackId rack, IPoolProtocol message) => cluster.DeliverToRack(rack, message);
+        public void SendToRack(RackId rack, IPoolProtocol message)
+        {
+            cluster.ShardSending?.Invoke(shard, message);
+            cluster.DeliverToRack(rack, message);
+        }
 
         public void Log(RackLogLevel level, string message) => RackLog.Write(cluster._log, level, message);
 
@@ -55,7 +59,7 @@ internal sealed partial class EmbeddedCluster
         public void Broadcast(RosterChanged roster) => cluster._dispatcher.Post(() =>
         {
             foreach (var host in cluster._racks) host.Deliver(roster);
-            foreach (var shard in cluster._shards) shard.Handle(roster, NowNs, cluster._shardEffects);
+            for (var i = 0; i < Shards; i++) cluster._shards[i].Handle(roster, NowNs, cluster._shardEffects[i]);
         });
 
         public void Log(RackLogLevel level, string message) => RackLog.Write(cluster._log, level, message);

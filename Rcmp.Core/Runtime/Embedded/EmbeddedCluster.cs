@@ -28,7 +28,8 @@ internal sealed partial class EmbeddedCluster : IDisposable
     private readonly ConcurrentDictionary<SessionToken, EmbeddedControlPlane> _sessions = [];
     private readonly Guid _poolId = Guid.NewGuid();
     private readonly PoolSettings _settings;
-    private readonly ShardEffects _shardEffects;
+    private readonly DirectoryOptions _directoryOptions;
+    private readonly ShardEffects[] _shardEffects;
     private readonly MasterEffects _masterEffects;
     private string? _fatal;
 
@@ -39,18 +40,20 @@ internal sealed partial class EmbeddedCluster : IDisposable
         _log = (loggers ?? NullLoggerFactory.Instance).CreateLogger("Rcmp.Embedded");
         _directory = options.Directory ?? RegionFiles.PickDirectory(options.RegionSize * options.Racks);
         _dispatcher = new EmbeddedDispatcher(_log, Tick);
-        _shardEffects = new ShardEffects(this);
+        _shardEffects = [.. Enumerable.Range(0, Shards).Select(i => new ShardEffects(this, new ShardId(i)))];
         _masterEffects = new MasterEffects(this);
-        var geometry = new PageGeometry(options.PageSize);
         _settings = new PoolSettings(_poolId, options.PageSize, Shards, RegionLayout.FormatVersion);
         // Everybody is in this process: there is no rack to wait for before numbers are given out.
         _master = new MasterCore(new MasterOptions { Settings = _settings, GraceNs = 0 });
         _shards = new DirectoryShard[Shards];
-        for (var i = 0; i < Shards; i++)
-            _shards[i] = new DirectoryShard(new ShardId(i), (uint)RandomWord(), new DirectoryOptions { Geometry = geometry, Shards = Shards, Policy = options.Policy }, RandomWord);
+        _directoryOptions = new DirectoryOptions { Geometry = new PageGeometry(options.PageSize), Shards = Shards, Policy = options.Policy };
+        for (var i = 0; i < Shards; i++) _shards[i] = NewShard(new ShardId(i));
     }
 
     public IReadOnlyList<RackHost> Racks => _racks;
+
+    /// <summary>For tests: sees every order before a shard sends it.</summary>
+    internal Action<ShardId, IPoolProtocol>? ShardSending { get; set; }
 
     /// <summary>What ended the pool, if an invariant was broken.</summary>
     public string? FatalError => _fatal;
@@ -105,6 +108,15 @@ internal sealed partial class EmbeddedCluster : IDisposable
         Core = new RackCoreOptions { Settings = _settings, RegionId = regionId },
     };
 
+    /// <summary>For tests: the shard dies with all it knew, and a new incarnation takes its place.</summary>
+    internal void ReplaceShard(ShardId shard) => _dispatcher.Post(() =>
+    {
+        _shards[shard.Value] = NewShard(shard);
+        _shards[shard.Value].Handle(_master.Roster, NowNs, _shardEffects[shard.Value]);
+    });
+
+    private DirectoryShard NewShard(ShardId shard) => new(shard, (uint)RandomWord(), _directoryOptions, RandomWord);
+
     private static ulong RandomWord() => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
 
     private static long NowNs => (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
@@ -112,8 +124,8 @@ internal sealed partial class EmbeddedCluster : IDisposable
     private void Tick()
     {
         var now = NowNs;
-        foreach (var shard in _shards)
-            if (shard.NextDeadlineNs <= now) shard.Tick(now, _shardEffects);
+        for (var i = 0; i < Shards; i++)
+            if (_shards[i].NextDeadlineNs <= now) _shards[i].Tick(now, _shardEffects[i]);
     }
 
     private RackHost? FindRack(RackId rack) => _racks.Find(host => host.Rack == rack);
