@@ -1,0 +1,56 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using Rcmp.Protocol.Messages;
+using Rcmp.Runtime;
+
+namespace Rcmp.DataPath;
+
+/// <summary>How the daemon answered a miss.</summary>
+internal readonly record struct MissOutcome(RequestStatus Status, string Message, Exception? Error);
+
+/// <summary>Asks the daemon to make pages reachable; all threads that miss one page share one message.</summary>
+internal sealed class MissTable(IControlPlane control, SessionToken session, PoolClientOptions options, PoolClientCounters totals, PoolWorkers workers)
+{
+    private readonly ConcurrentDictionary<ulong, Lazy<Task<MissOutcome>>> _pending = new();
+
+    public static RequestId NewRequestId()
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
+        RandomNumberGenerator.Fill(bytes);
+        return new RequestId(BitConverter.ToUInt64(bytes));
+    }
+
+    /// <summary>Completes when the daemon has answered, or could not within the client's timeout; never faults. Look again then.</summary>
+    public Task<MissOutcome> ResolveAsync(PageId page, int neighbours) =>
+        _pending.GetOrAdd(page.Value, _ => new Lazy<Task<MissOutcome>>(() => Ask(page, neighbours))).Value;
+
+    private Task<MissOutcome> Ask(PageId page, int neighbours)
+    {
+        totals.CountMiss();
+        Task<ISessionReply> reply;
+        try
+        {
+            reply = control.AskAsync(new ResolveMiss(session, NewRequestId(), page, neighbours), options.Timeout, CancellationToken.None);
+        }
+        catch (Exception e) when (e is TimeoutException or PoolException or ObjectDisposedException)
+        {
+            reply = Task.FromException<ISessionReply>(e);
+        }
+
+        // On the pool's own threads, whichever way the reply completes: see PoolWorkers.
+        return reply.ContinueWith(task => Judge(page, task), CancellationToken.None, TaskContinuationOptions.None, workers);
+    }
+
+    private MissOutcome Judge(PageId page, Task<ISessionReply> reply)
+    {
+        // Before the waiters look again: who misses from now on sends a new message.
+        _pending.TryRemove(page.Value, out _);
+        if (reply.Exception?.InnerException is { } error)
+            return new MissOutcome(RequestStatus.Unavailable, error.Message, error);
+        if (reply.IsCanceled)
+            return new MissOutcome(RequestStatus.Unavailable, "The request was cancelled.", null);
+        return reply.Result is RequestDone done
+            ? new MissOutcome(done.Status, done.Message, null)
+            : new MissOutcome(RequestStatus.Invalid, $"The daemon answered {reply.Result.GetType().Name}.", null);
+    }
+}

@@ -1,0 +1,38 @@
+namespace Rcmp.DataPath;
+
+/// <summary>Counts what is not a rack hit. One cache line would be shared by all threads, but each of these costs microseconds anyway.</summary>
+internal sealed class PoolClientCounters
+{
+    private long _reads;
+    private long _writes;
+    private long _atomics;
+    private long _misses;
+    private long _retries;
+    private long _broken;
+    private long _remoteNs;
+    private long _unansweredCloses;
+
+    public void CountRemote(Fabric.FabricOp op)
+    {
+        ref var counter = ref _atomics;
+        if (op == Fabric.FabricOp.Read)
+            counter = ref _reads;
+        else if (op == Fabric.FabricOp.Write)
+            counter = ref _writes;
+        Interlocked.Increment(ref counter);
+    }
+
+    public void CountRemoteTime(long ns) => Interlocked.Add(ref _remoteNs, ns);
+
+    public void CountMiss() => Interlocked.Increment(ref _misses);
+
+    public void CountRetry() => Interlocked.Increment(ref _retries);
+
+    public void CountBroken() => Interlocked.Increment(ref _broken);
+
+    public void CountUnansweredClose() => Interlocked.Increment(ref _unansweredCloses);
+
+    public PoolClientStatistics Snapshot(long hits) => new(
+        hits, Volatile.Read(ref _reads), Volatile.Read(ref _writes), Volatile.Read(ref _atomics), Volatile.Read(ref _misses),
+        Volatile.Read(ref _retries), Volatile.Read(ref _broken), Volatile.Read(ref _remoteNs));
+}
