@@ -26,6 +26,8 @@ internal abstract unsafe class ClientView
 
     public int SlotCount { get; protected init; }
 
+    public int LinkSlots { get; protected init; }
+
     /// <summary>Guards need a fence, since the mover's barrier does not reach this process.</summary>
     public bool UsesFence { get; protected init; }
 

@@ -37,6 +37,26 @@ internal unsafe struct PageAccess
     public long Entry;
     /// <summary>Where it goes if remote.</summary>
     public int LinkSlot;
+    /// <summary>The owner does not know the page as the table has it: the daemon must look.</summary>
+    public bool NeedsResolve;
 
     public readonly bool IsRepeatable => Op == FabricOp.Read;
+}
+
+/// <summary>A range of the pool and the private memory that it is copied from or to.</summary>
+internal unsafe struct RangePart
+{
+    public ulong Address;
+    public byte* Buffer;
+    public long Length;
+}
+
+/// <summary>What an operation needs to go on.</summary>
+internal enum StepResult
+{
+    Done,
+    /// <summary>The daemon's answer to misses.</summary>
+    Answers,
+    /// <summary>A pause: a page is moving, or a rack cannot be reached.</summary>
+    Pause,
 }

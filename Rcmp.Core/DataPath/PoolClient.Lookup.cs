@@ -37,8 +37,7 @@ internal sealed unsafe partial class PoolClient
                 return Classify(word, ref access);
             if (IsRdmaOnly)
             {
-                // The rack's own server is published as the first link.
-                access.LinkSlot = 0;
+                access.LinkSlot = LinkTable.SelfLink;
                 return LookupResult.Remote;
             }
 

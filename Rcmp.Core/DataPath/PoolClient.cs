@@ -45,6 +45,7 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
     private PoolClientStatistics _lastStatistics;
     private PoolState _state;
 
+    /// <summary>Over a view that is already mapped and locked. Owns it and <paramref name="control"/>.</summary>
     internal PoolClient(SessionGrant grant, ClientView view, IControlPlane control, IFabric fabric, PoolClientOptions options)
     {
         _grant = grant;
@@ -62,17 +63,34 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
         _mode = (view.UsesFence ? ModeFence : 0) | (options.RdmaOnly ? ModeRdmaOnly : 0);
         _slots = new SlotPool(view);
         _workers = new PoolWorkers(options.Threads);
-        _misses = new MissTable(control, grant.Token, options, _totals);
-        _links = new LinkTable(view, _slots, fabric, control, grant.Token, options, _totals);
+        _misses = new MissTable(control, grant.Token, options, _totals, _workers);
+        _links = new LinkTable(view, grant.Rack, _slots, fabric, control, grant.Token, options, _totals);
         _slabs = new SlabAllocator(this, _geometry);
         _state = control.State;
         control.StateChanged += OnControlStateChanged;
         Info = new PoolInfo(grant.PoolId, grant.PageSize, grant.Rack, grant.RegionPath);
     }
 
+    /// <summary>Locks the session file, maps the region and is ready. Owns <paramref name="control"/> from now on, unless it throws.</summary>
+    /// <exception cref="PoolMismatchException">The mapped region is not the granted one.</exception>
+    /// <exception cref="PoolNotConnectedException">The daemon has given the session up meanwhile.</exception>
+    public static PoolClient Open(SessionGrant grant, IControlPlane control, IFabric fabric, PoolClientOptions options)
+    {
+        var view = RegionClientView.Open(grant);
+        try
+        {
+            return new PoolClient(grant, view, control, fabric, options);
+        }
+        catch
+        {
+            view.Release();
+            throw;
+        }
+    }
+
     public PoolInfo Info { get; }
 
-    public PoolState State => Volatile.Read(ref _mode) is var mode && (mode & ModeClosed) != 0 ? PoolState.Closed : _control.State;
+    public PoolState State => IsClosed ? PoolState.Closed : _control.State;
 
     public event EventHandler<PoolStateChangedEventArgs>? StateChanged;
 
@@ -108,7 +126,7 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
     {
         // Count first, check then: whoever closes sets the mode first and waits for the count then, so one sees the other.
         Interlocked.Increment(ref _holds);
-        if ((Volatile.Read(ref _mode) & ModeClosed) == 0)
+        if (!IsClosed)
             return true;
         ExitSlow();
         return false;
@@ -120,9 +138,16 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
             _unheld.TrySetResult();
     }
 
-    private void ThrowIfClosed()
+    internal bool IsClosed => (Volatile.Read(ref _mode) & ModeClosed) != 0;
+
+    internal int PageShift => _pageShift;
+
+    internal (PoolClientOptions Options, MissTable Misses, RemoteRun Run) OperationParts() =>
+        (_options, _misses, new RemoteRun(this, _links, _view, _options, _totals));
+
+    internal void ThrowIfClosed()
     {
-        if ((Volatile.Read(ref _mode) & ModeClosed) != 0)
+        if (IsClosed)
             throw Closed();
     }
 
@@ -189,7 +214,7 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
     {
         var previous = _state;
         _state = current;
-        if (previous != current && (Volatile.Read(ref _mode) & ModeClosed) == 0)
+        if (previous != current && !IsClosed)
             StateChanged?.Invoke(this, new PoolStateChangedEventArgs(previous, current));
     }
 

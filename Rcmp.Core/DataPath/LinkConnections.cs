@@ -1,0 +1,109 @@
+using System.Diagnostics;
+using Rcmp.Fabric;
+using Rcmp.Protocol;
+using Rcmp.Regions;
+
+namespace Rcmp.DataPath;
+
+/// <summary>The open connections of this client over one link. A thread takes one, uses it alone and gives it back.</summary>
+internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fabric, SlotPool slots, PoolClientOptions options) : IDisposable
+{
+    private const int IdleSlots = 2;
+
+    private readonly object _monitor = new();
+    private readonly Stack<ClientConnection> _idle = new();
+    private int _open;
+    private bool _closed;
+
+    public LinkRecord Link => link;
+
+    /// <summary>What kept the last connection from being opened.</summary>
+    public string? LastError { get; private set; }
+
+    /// <summary>An idle connection, or a new one. Null if none can be had; with a wait, after that.</summary>
+    public ClientConnection? Take(TimeSpan wait)
+    {
+        var started = Stopwatch.GetTimestamp();
+        lock (_monitor)
+        {
+            while (true)
+            {
+                if (_closed)
+                    return null;
+                while (_idle.TryPop(out var idle))
+                {
+                    if (idle.Fabric.IsUsable)
+                        return idle;
+                    _open--;
+                    idle.Dispose();
+                }
+
+                if (_open < options.ConnectionsPerLink)
+                    break;
+                var left = wait - Stopwatch.GetElapsedTime(started);
+                if (left <= TimeSpan.Zero || !Monitor.Wait(_monitor, left))
+                    return null;
+            }
+
+            _open++;
+        }
+
+        var opened = Open();
+        if (opened is null)
+            Forget();
+        return opened;
+    }
+
+    public void Return(ClientConnection connection)
+    {
+        lock (_monitor)
+        {
+            if (!_closed && connection.Fabric.IsUsable)
+            {
+                connection.TrimSlots(IdleSlots);
+                _idle.Push(connection);
+                Monitor.Pulse(_monitor);
+                return;
+            }
+        }
+
+        connection.Dispose();
+        Forget();
+    }
+
+    /// <summary>One that was taken is gone.</summary>
+    public void Forget()
+    {
+        lock (_monitor)
+        {
+            _open--;
+            Monitor.Pulse(_monitor);
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_monitor)
+        {
+            _closed = true;
+            foreach (var connection in _idle)
+                connection.Dispose();
+            _idle.Clear();
+            Monitor.PulseAll(_monitor);
+        }
+    }
+
+    private ClientConnection? Open()
+    {
+        var name = ConnectionName.Make(link.Number);
+        var status = fabric.TryConnect(link, name, ConnectionRole.Client, options.ConnectTimeout, out var connection, out var error);
+        if (status == FabricConnectStatus.Ok && connection is not null)
+        {
+            LastError = null;
+            return new ClientConnection(link, linkSlot, name, connection, slots);
+        }
+
+        LastError = $"rack {link.Id.Owner.Rack} at {link.Address}: {error ?? status.ToString()}";
+        return null;
+    }
+}

@@ -1,0 +1,241 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Rcmp.Fabric;
+using Rcmp.Protocol.Messages;
+
+namespace Rcmp.DataPath;
+
+/// <summary>A read, write or atomic that is more than a rack hit. Goes on in steps that never wait for a page, so that a caller's thread may block between them, and a
+/// pool thread may do something else. One thread at a time; between the steps nothing touches the caller's memory.</summary>
+internal sealed unsafe class PageOperation
+{
+    private const int AccessesMax = 128;
+    private const int MissesMax = 32;
+    private static readonly TimeSpan ConnectionWaitMax = TimeSpan.FromMilliseconds(50);
+
+    private readonly PoolClient _client;
+    private readonly PoolClientOptions _options;
+    private readonly MissTable _missTable;
+    private readonly RemoteRun _remoteRun;
+    private readonly FabricOp _op;
+    private readonly RangePart[] _parts;
+    private readonly List<PageAccess> _accesses = [];
+    private readonly List<int> _remote = [];
+    private readonly List<(ulong Address, Task<MissOutcome> Answer)> _misses = [];
+    private int _part;
+    private long _progressAt = Stopwatch.GetTimestamp();
+    private int _idleRounds;
+    private string? _obstacle;
+    private ulong _obstacleAddress;
+
+    /// <param name="client">The client.</param>
+    /// <param name="parts">The ranges of a read or write. The array is this object's from now on.</param>
+    /// <param name="op">Read or write.</param>
+    public PageOperation(PoolClient client, FabricOp op, RangePart[] parts)
+    {
+        _client = client;
+        (_options, _missTable, _remoteRun) = client.OperationParts();
+        _op = op;
+        _parts = parts;
+    }
+
+    /// <param name="client">The client.</param>
+    /// <param name="atomic">A single access.</param>
+    public PageOperation(PoolClient client, in PageAccess atomic)
+        : this(client, atomic.Op, []) => _accesses.Add(atomic);
+
+    /// <summary>What an atomic found.</summary>
+    public ulong Result { get; private set; }
+
+    /// <summary>After <see cref="StepResult.Answers"/>: completes when they are there, or cannot be had.</summary>
+    public Task Answers { get; private set; } = Task.CompletedTask;
+
+    /// <summary>How many steps in a row have brought nothing.</summary>
+    public int IdleRounds => _idleRounds;
+
+    /// <exception cref="PageNotFoundException">A page does not exist.</exception>
+    /// <exception cref="PageUnavailableException">Nothing has gone on for the client's timeout.</exception>
+    /// <exception cref="PoolOutcomeUnknownException">A write or atomic was sent and its answer lost.</exception>
+    public StepResult Step()
+    {
+        JudgeMisses();
+        while (true)
+        {
+            if (_accesses.Count == 0 && !Refill())
+                return StepResult.Done;
+            _client.ThrowIfClosed();
+            var done = TryAll();
+            RemoveEnded();
+            if (done > 0)
+            {
+                _idleRounds = 0;
+                _obstacle = null;
+                _progressAt = Stopwatch.GetTimestamp();
+            }
+
+            if (_accesses.Count == 0)
+                continue;
+            // The first time without a pause; afterwards the daemon is not asked over and over.
+            if (_idleRounds % 2 == 0 && AskForMissing())
+            {
+                _idleRounds++;
+                return StepResult.Answers;
+            }
+
+            if (done > 0)
+                continue;
+            CheckPatience();
+            _idleRounds++;
+            return StepResult.Pause;
+        }
+    }
+
+    private int TryAll()
+    {
+        var accesses = CollectionsMarshal.AsSpan(_accesses);
+        _remote.Clear();
+        var done = 0;
+        for (var i = 0; i < accesses.Length; i++)
+        {
+            ref var access = ref accesses[i];
+            switch (_client.TryAccess(ref access))
+            {
+                case LookupResult.Done:
+                    done++;
+                    break;
+                case LookupResult.Remote:
+                    _remote.Add(i);
+                    break;
+                case LookupResult.Moving:
+                    Note("the page's move", access.Address);
+                    break;
+                default:
+                    access.NeedsResolve = true;
+                    break;
+            }
+        }
+
+        if (_remote.Count == 0)
+            return done;
+        _remoteRun.Run(accesses, _remote, Patience < ConnectionWaitMax ? Patience : ConnectionWaitMax);
+        if (_remoteRun.Obstacle is { } obstacle)
+            Note(obstacle, accesses[_remote[0]].Address);
+        return done + _remoteRun.Completed;
+    }
+
+    private void RemoveEnded()
+    {
+        ulong? unknown = null;
+        var kept = 0;
+        for (var i = 0; i < _accesses.Count; i++)
+        {
+            var access = _accesses[i];
+            if (access.State == AccessState.Done)
+                Result = access.Result;
+            else if (access.State == AccessState.Unknown)
+                unknown ??= access.Address;
+            else
+                _accesses[kept++] = access;
+        }
+
+        _accesses.RemoveRange(kept, _accesses.Count - kept);
+        if (unknown is { } address)
+            throw new PoolOutcomeUnknownException(
+                $"{_op} at {new GAddr(address)} was sent, and its answer was lost ({_obstacle}): it may have been carried out or not, and is not repeated.{PartlyDone}");
+    }
+
+    /// <summary>Asks the daemon for the pages that are not reachable: a run of neighbours takes one message.</summary>
+    private bool AskForMissing()
+    {
+        var accesses = CollectionsMarshal.AsSpan(_accesses);
+        ulong coveredFrom = 1;
+        ulong coveredTo = 0;
+        foreach (ref var access in accesses)
+        {
+            if (!access.NeedsResolve || _misses.Count >= MissesMax)
+                continue;
+            access.NeedsResolve = false;
+            var page = access.Address >> _client.PageShift;
+            if (page >= coveredFrom && page <= coveredTo)
+                continue;
+            coveredFrom = page;
+            coveredTo = page + (ulong)_options.Neighbours;
+            _misses.Add((access.Address, _missTable.ResolveAsync(new PageId(page), _options.Neighbours)));
+        }
+
+        if (_misses.Count == 0)
+            return false;
+        Answers = _misses.Count == 1 ? _misses[0].Answer : Task.WhenAll(_misses.Select(static miss => miss.Answer));
+        return true;
+    }
+
+    private void JudgeMisses()
+    {
+        foreach (var (address, answer) in _misses)
+        {
+            if (!answer.IsCompletedSuccessfully)
+                continue;
+            var outcome = answer.Result;
+            if (outcome.Status == RequestStatus.PageNotFound)
+                throw new PageNotFoundException($"There is no page at {new GAddr(address)}: it was never allocated, or has been freed. {outcome.Message}{PartlyDone}");
+            if (outcome.Status == RequestStatus.Ok)
+                continue;
+            Note(outcome.Message, address);
+            if (Stopwatch.GetElapsedTime(_progressAt) >= _options.Timeout)
+                throw Unavailable(outcome.Error);
+        }
+
+        _misses.Clear();
+    }
+
+    private bool Refill()
+    {
+        var pageSize = 1L << _client.PageShift;
+        while (_part < _parts.Length && _accesses.Count < AccessesMax)
+        {
+            ref var part = ref _parts[_part];
+            if (part.Length == 0)
+            {
+                _part++;
+                continue;
+            }
+
+            var length = Math.Min(part.Length, pageSize - (long)(part.Address & (ulong)(pageSize - 1)));
+            _accesses.Add(new PageAccess { Op = _op, Address = part.Address, Buffer = part.Buffer, Length = (uint)length });
+            part.Address += (ulong)length;
+            part.Buffer += length;
+            part.Length -= length;
+        }
+
+        return _accesses.Count > 0;
+    }
+
+    private TimeSpan Patience
+    {
+        get
+        {
+            var left = _options.Timeout - Stopwatch.GetElapsedTime(_progressAt);
+            return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+        }
+    }
+
+    private void Note(string obstacle, ulong address)
+    {
+        _obstacle = obstacle;
+        _obstacleAddress = address;
+    }
+
+    private void CheckPatience()
+    {
+        if (Patience == TimeSpan.Zero)
+            throw Unavailable(null);
+    }
+
+    private PageUnavailableException Unavailable(Exception? error) => new(
+        $"{_op} at {new GAddr(_obstacle is null ? _accesses[0].Address : _obstacleAddress)} could not be carried out: waited for {_obstacle ?? "the page to become reachable"} "
+        + $"(rcmp.client.timeout = {_options.Timeout.TotalSeconds:0.###}s).{PartlyDone}", error);
+
+    private string PartlyDone => _op is FabricOp.Read or FabricOp.Write && _parts.Length > 0
+        ? _op == FabricOp.Write ? " The range may be partly written." : " The range may be partly read."
+        : "";
+}

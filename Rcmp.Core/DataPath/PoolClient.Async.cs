@@ -1,0 +1,128 @@
+using System.Buffers;
+using Rcmp.Fabric;
+
+namespace Rcmp.DataPath;
+
+/// <summary>Asynchronous calls: synchronous as long as the pages are in the rack, else carried out on the pool's own threads.</summary>
+internal sealed partial class PoolClient
+{
+    public ValueTask ReadAsync(GAddr address, Memory<byte> destination, CancellationToken ct = default)
+    {
+        if (ct.IsCancellationRequested)
+            return ValueTask.FromCanceled(ct);
+        var done = (int)ReadHere(address, destination.Span);
+        return done == destination.Length ? default : StartParts(FabricOp.Read, [(address + done, destination[done..])], ct);
+    }
+
+    public ValueTask WriteAsync(GAddr address, ReadOnlyMemory<byte> source, CancellationToken ct = default)
+    {
+        if (ct.IsCancellationRequested)
+            return ValueTask.FromCanceled(ct);
+        var done = (int)WriteHere(address, source.Span);
+        return done == source.Length ? default : StartParts(FabricOp.Write, [(address + done, source[done..])], ct);
+    }
+
+    public ValueTask ReadBatchAsync(ReadOnlyMemory<ReadRequest> requests, CancellationToken ct = default)
+    {
+        if (ct.IsCancellationRequested)
+            return ValueTask.FromCanceled(ct);
+        var span = requests.Span;
+        foreach (ref readonly var request in span)
+            CheckRange(request.Address, request.Destination.Length);
+        var rest = new List<(GAddr Address, ReadOnlyMemory<byte> Memory)>();
+        foreach (ref readonly var request in span)
+        {
+            var done = (int)ReadHere(request.Address, request.Destination.Span);
+            if (done < request.Destination.Length)
+                rest.Add((request.Address + done, request.Destination[done..]));
+        }
+
+        return rest.Count == 0 ? default : StartParts(FabricOp.Read, rest, ct);
+    }
+
+    public ValueTask WriteBatchAsync(ReadOnlyMemory<WriteRequest> requests, CancellationToken ct = default)
+    {
+        if (ct.IsCancellationRequested)
+            return ValueTask.FromCanceled(ct);
+        var span = requests.Span;
+        foreach (ref readonly var request in span)
+            CheckRange(request.Address, request.Source.Length);
+        var rest = new List<(GAddr Address, ReadOnlyMemory<byte> Memory)>();
+        foreach (ref readonly var request in span)
+        {
+            var done = (int)WriteHere(request.Address, request.Source.Span);
+            if (done < request.Source.Length)
+                rest.Add((request.Address + done, request.Source[done..]));
+        }
+
+        return rest.Count == 0 ? default : StartParts(FabricOp.Write, rest, ct);
+    }
+
+    public ValueTask<ulong> ExchangeAsync(GAddr address, ulong value, CancellationToken ct = default) =>
+        AtomicAsync(FabricOp.Exchange, address, value, 0, ct);
+
+    public ValueTask<ulong> CompareExchangeAsync(GAddr address, ulong value, ulong comparand, CancellationToken ct = default) =>
+        AtomicAsync(FabricOp.CompareExchange, address, value, comparand, ct);
+
+    public ValueTask<ulong> FetchAddAsync(GAddr address, ulong delta, CancellationToken ct = default) =>
+        AtomicAsync(FabricOp.FetchAdd, address, delta, 0, ct);
+
+    private ValueTask<ulong> AtomicAsync(FabricOp op, GAddr address, ulong operand, ulong comparand, CancellationToken ct)
+    {
+        if (ct.IsCancellationRequested)
+            return ValueTask.FromCanceled<ulong>(ct);
+        CheckWord(address);
+        EnterSlow();
+        var access = MakeAtomic(op, address, operand, comparand);
+        if (TryAtomicHere(ref access))
+            return ValueTask.FromResult(access.Result);
+        return new ValueTask<ulong>(Start(new PageOperation(this, access), [], ct));
+    }
+
+    private ValueTask StartParts(FabricOp op, List<(GAddr Address, ReadOnlyMemory<byte> Memory)> parts, CancellationToken ct)
+    {
+        EnterSlow();
+        var handles = new MemoryHandle[parts.Count];
+        for (var i = 0; i < handles.Length; i++)
+            handles[i] = parts[i].Memory.Pin();
+        return new ValueTask(Start(MakeOperation(op, parts, handles), handles, ct));
+    }
+
+    /// <summary>Takes over the handles and what <see cref="EnterSlow"/> holds.</summary>
+    private Task<ulong> Start(PageOperation operation, MemoryHandle[] handles, CancellationToken ct) =>
+        _workers.Run(() => FinishAsync(operation, handles, ct));
+
+    private async Task<ulong> FinishAsync(PageOperation operation, MemoryHandle[] handles, CancellationToken ct)
+    {
+        try
+        {
+            using var stopping = CancellationTokenSource.CreateLinkedTokenSource(ct, _closing.Token);
+            while (true)
+            {
+                // Between steps nothing is in flight, so the caller may have the memory back.
+                ct.ThrowIfCancellationRequested();
+                switch (operation.Step())
+                {
+                    case StepResult.Done:
+                        return operation.Result;
+                    case StepResult.Answers:
+                        await operation.Answers.WaitAsync(stopping.Token);
+                        break;
+                    default:
+                        await _workers.Delay(TimeSpan.FromMilliseconds(operation.IdleRounds < SpinRounds ? 0 : PauseMilliseconds(operation.IdleRounds)));
+                        break;
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            throw Closed();
+        }
+        finally
+        {
+            foreach (var handle in handles)
+                handle.Dispose();
+            ExitSlow();
+        }
+    }
+}

@@ -1,0 +1,85 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+using Rcmp.Fabric;
+
+namespace Rcmp.DataPath;
+
+/// <summary>The synchronous beginnings of asynchronous calls; apart, since a method that awaits may not hold a pointer.</summary>
+internal sealed unsafe partial class PoolClient
+{
+    /// <summary>Copies what can be had at once. Returns how many bytes; the rest is for the pool's threads.</summary>
+    private long ReadHere(GAddr address, Span<byte> destination)
+    {
+        var length = (uint)destination.Length;
+        if (IsInOnePage(address, length))
+        {
+            var bytes = TryEnter(address, out var slot, out var entry);
+            if (bytes != null)
+            {
+                WordCopy.FromFrame(ref MemoryMarshal.GetReference(destination), bytes, length);
+                Exit(slot, entry);
+                return length;
+            }
+        }
+
+        fixed (byte* buffer = destination)
+            return TransferCheckedHere(FabricOp.Read, address, buffer, length);
+    }
+
+    /// <inheritdoc cref="ReadHere"/>
+    private long WriteHere(GAddr address, ReadOnlySpan<byte> source)
+    {
+        var length = (uint)source.Length;
+        if (IsInOnePage(address, length))
+        {
+            var bytes = TryEnter(address, out var slot, out var entry);
+            if (bytes != null)
+            {
+                WordCopy.ToFrame(bytes, ref MemoryMarshal.GetReference(source), length);
+                Exit(slot, entry);
+                return length;
+            }
+        }
+
+        fixed (byte* buffer = source)
+            return TransferCheckedHere(FabricOp.Write, address, buffer, length);
+    }
+
+    private long TransferCheckedHere(FabricOp op, GAddr address, byte* buffer, long length)
+    {
+        CheckRange(address, length);
+        EnterSlow();
+        try
+        {
+            return TransferHere(op, address, buffer, length);
+        }
+        finally
+        {
+            ExitSlow();
+        }
+    }
+
+    /// <summary>Leaves what <see cref="EnterSlow"/> holds if it is done, or fails.</summary>
+    private bool TryAtomicHere(ref PageAccess access)
+    {
+        var done = true;
+        try
+        {
+            done = TryAccess(ref access) == LookupResult.Done;
+            return done;
+        }
+        finally
+        {
+            if (done)
+                ExitSlow();
+        }
+    }
+
+    private PageOperation MakeOperation(FabricOp op, List<(GAddr Address, ReadOnlyMemory<byte> Memory)> parts, MemoryHandle[] handles)
+    {
+        var ranges = new RangePart[parts.Count];
+        for (var i = 0; i < ranges.Length; i++)
+            ranges[i] = new RangePart { Address = parts[i].Address.Value, Buffer = (byte*)handles[i].Pointer, Length = parts[i].Memory.Length };
+        return new PageOperation(this, op, ranges);
+    }
+}

@@ -1,0 +1,145 @@
+using System.Runtime.CompilerServices;
+using Rcmp.Fabric;
+
+namespace Rcmp.DataPath;
+
+/// <summary>Synchronous calls that are more than a rack hit: the caller's thread carries them out and waits between the steps.</summary>
+internal sealed unsafe partial class PoolClient
+{
+    private const int SpinRounds = 8;
+    private const int YieldRounds = 32;
+    private const int PauseMillisecondsMax = 10;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ReadSlow(GAddr address, Span<byte> destination)
+    {
+        CheckRange(address, destination.Length);
+        EnterSlow();
+        try
+        {
+            fixed (byte* buffer = destination)
+                Transfer(FabricOp.Read, address, buffer, destination.Length);
+        }
+        finally
+        {
+            ExitSlow();
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void WriteSlow(GAddr address, ReadOnlySpan<byte> source)
+    {
+        CheckRange(address, source.Length);
+        EnterSlow();
+        try
+        {
+            fixed (byte* buffer = source)
+                Transfer(FabricOp.Write, address, buffer, source.Length);
+        }
+        finally
+        {
+            ExitSlow();
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ulong AtomicSlow(FabricOp op, GAddr address, ulong operand, ulong comparand)
+    {
+        CheckWord(address);
+        EnterSlow();
+        try
+        {
+            var access = MakeAtomic(op, address, operand, comparand);
+            if (TryAccess(ref access) == LookupResult.Done)
+                return access.Result;
+            var operation = new PageOperation(this, access);
+            Finish(operation);
+            return operation.Result;
+        }
+        finally
+        {
+            ExitSlow();
+        }
+    }
+
+    private static PageAccess MakeAtomic(FabricOp op, GAddr address, ulong operand, ulong comparand) => new()
+    {
+        Op = op,
+        Address = address.Value,
+        Length = sizeof(ulong),
+        Operand = operand,
+        Comparand = comparand,
+    };
+
+    private void Transfer(FabricOp op, GAddr address, byte* buffer, long length)
+    {
+        var done = TransferHere(op, address, buffer, length);
+        if (done < length)
+            Finish(new PageOperation(this, op, [new RangePart { Address = address.Value + (ulong)done, Buffer = buffer + done, Length = length - done }]));
+    }
+
+    /// <summary>Copies page by page as long as they are in the rack; allocates nothing. Returns how many bytes.</summary>
+    private long TransferHere(FabricOp op, GAddr address, byte* buffer, long length)
+    {
+        long done = 0;
+        while (done < length)
+        {
+            var at = address.Value + (ulong)done;
+            var access = new PageAccess
+            {
+                Op = op,
+                Address = at,
+                Buffer = buffer + done,
+                Length = (uint)Math.Min(length - done, (1L << _pageShift) - (long)(at & PageMask)),
+            };
+            if (TryAccess(ref access) != LookupResult.Done)
+                break;
+            done += access.Length;
+        }
+
+        return done;
+    }
+
+    private void Finish(PageOperation operation)
+    {
+        while (true)
+        {
+            switch (operation.Step())
+            {
+                case StepResult.Done:
+                    return;
+                case StepResult.Answers:
+                    AwaitAnswers(operation.Answers);
+                    break;
+                default:
+                    Pause(operation.IdleRounds);
+                    break;
+            }
+        }
+    }
+
+    private void AwaitAnswers(Task answers)
+    {
+        try
+        {
+            answers.Wait(_closing.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            throw Closed();
+        }
+    }
+
+    /// <summary>A move takes less than a millisecond or two, so first without sleep; but the mover may need this very processor.</summary>
+    private static void Pause(int round)
+    {
+        if (round < SpinRounds)
+            Thread.SpinWait(64 << round);
+        else if (round < YieldRounds)
+            Thread.Yield();
+        else
+            Thread.Sleep(PauseMilliseconds(round));
+    }
+
+    private static int PauseMilliseconds(int round) => Math.Clamp((round - YieldRounds) / 8, 1, PauseMillisecondsMax);
+}

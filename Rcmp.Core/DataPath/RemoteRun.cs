@@ -1,0 +1,242 @@
+using System.Diagnostics;
+using Rcmp.Fabric;
+using Rcmp.Regions;
+
+namespace Rcmp.DataPath;
+
+/// <summary>Carries the remote accesses of one round out, pipelined over all links that are involved.</summary>
+internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, ClientView view, PoolClientOptions options, PoolClientCounters totals)
+{
+    private const int CompletionsMax = 32;
+
+    private readonly List<Lane> _lanes = [];
+    private long _lapStarted;
+
+    /// <summary>Completed accesses of the round.</summary>
+    public int Completed { get; private set; }
+
+    /// <summary>What kept accesses from completing, for the message.</summary>
+    public string? Obstacle { get; private set; }
+
+    /// <summary>A connection, and what is to go over it.</summary>
+    private sealed class Lane(int key, LinkConnections home, ClientConnection connection)
+    {
+        public readonly int Key = key;
+        public readonly LinkConnections Home = home;
+        public readonly ClientConnection Connection = connection;
+        public readonly Queue<int> Waiting = new();
+        public bool Broken;
+        public bool HasAbandoned;
+    }
+
+    /// <param name="accesses">The accesses of the operation.</param>
+    /// <param name="remote">Which of them are remote.</param>
+    /// <param name="patience">How long to wait for a connection.</param>
+    public void Run(Span<PageAccess> accesses, List<int> remote, TimeSpan patience)
+    {
+        Completed = 0;
+        Obstacle = null;
+        try
+        {
+            OpenLanes(accesses, remote, patience);
+            _lapStarted = Stopwatch.GetTimestamp();
+            while (PostAll(accesses))
+            {
+                foreach (var lane in _lanes)
+                {
+                    if (lane.Connection.InFlight > 0)
+                        Await(lane, accesses);
+                }
+            }
+        }
+        finally
+        {
+            foreach (var lane in _lanes)
+                Leave(lane);
+            _lanes.Clear();
+        }
+    }
+
+    /// <summary>Before any guard is set: connections are never opened under one.</summary>
+    private void OpenLanes(Span<PageAccess> accesses, List<int> remote, TimeSpan patience)
+    {
+        foreach (var index in remote)
+        {
+            ref var access = ref accesses[index];
+            var lane = LaneOf(access.LinkSlot);
+            if (lane is null)
+            {
+                if (links.Find(access.LinkSlot) is not { } home)
+                {
+                    Obstacle ??= "the link to the page's rack";
+                    access.NeedsResolve = true;
+                    continue;
+                }
+
+                // Only the first may wait for a connection: two threads that wait while they hold one might wait for each other.
+                if (home.Take(_lanes.Count == 0 ? patience : TimeSpan.Zero) is not { } connection)
+                {
+                    Obstacle ??= home.LastError ?? "a connection to the page's rack (rcmp.client.connections-per-link)";
+                    access.NeedsResolve = home.LastError is not null;
+                    continue;
+                }
+
+                lane = new Lane(access.LinkSlot, home, connection);
+                _lanes.Add(lane);
+            }
+
+            lane.Waiting.Enqueue(index);
+        }
+    }
+
+    private Lane? LaneOf(int linkSlot)
+    {
+        foreach (var lane in _lanes)
+        {
+            if (lane.Key == linkSlot)
+                return lane;
+        }
+
+        return null;
+    }
+
+    /// <summary>Posts what goes into the windows. False when nothing is in flight any more.</summary>
+    private bool PostAll(Span<PageAccess> accesses)
+    {
+        var busy = false;
+        foreach (var lane in _lanes)
+        {
+            while (!lane.Broken && lane.Waiting.TryPeek(out var index) && TryPost(lane, ref accesses[index], index))
+                lane.Waiting.Dequeue();
+            busy |= lane.Connection.InFlight > 0;
+        }
+
+        if (_lanes.Count > 1)
+        {
+            foreach (var lane in _lanes)
+            {
+                if (lane.Connection.InFlight > 0)
+                    lane.Connection.Fabric.Flush();
+            }
+        }
+
+        return busy;
+    }
+
+    /// <summary>False if it must wait for a completion (or for good, if nothing is in flight). True if it is in flight, or is not to go over this connection.</summary>
+    private bool TryPost(Lane lane, ref PageAccess access, int index)
+    {
+        var connection = lane.Connection;
+        var token = connection.TryBegin(index);
+        if (token < 0)
+        {
+            Obstacle ??= "a guard slot (rcmp.region.slots-per-session)";
+            return false;
+        }
+
+        var page = access.Address >> view.PageShift;
+        client.SetGuard(connection.SlotOf(token), page);
+        // Only now is the location safe to use. If it is not what the connection was chosen for, nothing is sent: begin again.
+        var word = client.IsClosed ? Location.Absent : client.LoadLocation(page, out access.Entry);
+        var isExpected = access.LinkSlot == LinkTable.SelfLink
+            ? word.Kind == LocationKind.Resident
+            : word.Kind == LocationKind.Remote && word.LinkSlot == connection.LinkSlot;
+        if (!isExpected || view.ReadLinkNumber(connection.LinkSlot) != connection.Link.Number)
+        {
+            connection.End(token);
+            return true;
+        }
+
+        var request = new FabricRequest
+        {
+            Op = access.Op,
+            EpochLow = word.EpochLow,
+            Token = (ulong)token,
+            Page = new PageId(page),
+            Frame = word.Frame,
+            Offset = (uint)(access.Address & ((1UL << view.PageShift) - 1)),
+            Length = access.Length,
+            Buffer = access.Buffer,
+            Operand = access.Operand,
+            Comparand = access.Comparand,
+        };
+        if (!connection.Fabric.TryPost(request))
+        {
+            connection.End(token);
+            lane.Broken = connection.InFlight == 0;
+            return false;
+        }
+
+        access.State = AccessState.InFlight;
+        return true;
+    }
+
+    private void Await(Lane lane, Span<PageAccess> accesses)
+    {
+        Span<FabricCompletion> completions = stackalloc FabricCompletion[CompletionsMax];
+        var count = lane.Connection.Fabric.Wait(completions, options.SpinNs, (long)options.OperationDeadline.TotalNanoseconds);
+        var now = Stopwatch.GetTimestamp();
+        var share = count == 0 ? 0 : (long)(Stopwatch.GetElapsedTime(_lapStarted, now).TotalNanoseconds / count);
+        _lapStarted = now;
+        foreach (ref readonly var completion in completions[..count])
+            Complete(lane, completion, accesses, share);
+        if (count == 0)
+            lane.Broken = true;
+    }
+
+    private void Complete(Lane lane, in FabricCompletion completion, Span<PageAccess> accesses, long ns)
+    {
+        var token = (int)completion.Token;
+        ref var access = ref accesses[lane.Connection.AccessOf(token)];
+        if (completion.Status is FabricStatus.ConnectionLost or FabricStatus.DeadlinePassed)
+        {
+            lane.Connection.Abandon(token);
+            lane.Broken = lane.HasAbandoned = true;
+            access.State = access.IsRepeatable ? AccessState.Pending : AccessState.Unknown;
+            Obstacle = $"rack {lane.Connection.Link.Id.Owner.Rack} at {lane.Connection.Link.Address}: "
+                + (completion.Status == FabricStatus.ConnectionLost ? "the connection was lost" : "no answer in rcmp.fabric.timeout");
+            return;
+        }
+
+        if (completion.Status == FabricStatus.Ok)
+            client.CountRemote(access, ns);
+        lane.Connection.End(token);
+        access.State = AccessState.Pending;
+        switch (completion.Status)
+        {
+            case FabricStatus.Ok:
+                access.Result = completion.Result;
+                access.State = AccessState.Done;
+                Completed++;
+                break;
+            case FabricStatus.NotSent:
+                break;
+            case FabricStatus.Retry:
+                totals.CountRetry();
+                Obstacle = "the page's move";
+                break;
+            default:
+                totals.CountRetry();
+                Obstacle = $"a new reference to the page, since its rack answers {completion.Status}";
+                access.NeedsResolve = true;
+                break;
+        }
+    }
+
+    private void Leave(Lane lane)
+    {
+        // In flight is only what an exception left: nobody would collect it any more.
+        for (var token = 0; lane.Connection.InFlight > 0 && token < lane.Connection.Window; token++)
+        {
+            if (lane.Connection.SlotOf(token) == null || Volatile.Read(ref lane.Connection.SlotOf(token)->Page) == 0)
+                continue;
+            lane.Connection.Abandon(token);
+            lane.Broken = lane.HasAbandoned = true;
+        }
+
+        if (lane.Broken || !lane.Connection.Fabric.IsUsable)
+            links.Break(lane.Home, lane.Connection, lane.HasAbandoned);
+        else
+            lane.Home.Return(lane.Connection);
+    }
+}
