@@ -50,8 +50,9 @@ internal sealed unsafe class RegionClientView : ClientView
 
     public override void Release()
     {
-        _region.DisposeButKeepSlots(_sessionIndex);
-        // Last: another client may get the record as soon as the lock is free, and no store of this process may reach its slots then.
+        // Before the lock is given up: another client may get the record then, and no store of this process may reach its slots any more.
+        _region.RetireSlots(_sessionIndex);
+        _region.Dispose();
         _session.Dispose();
     }
 }

@@ -43,6 +43,9 @@ internal static partial class SystemCalls
     [LibraryImport(Library, EntryPoint = "rcmp_sys_map_at")]
     public static partial int MapAt(long address, long length, int fd, long offset, int writable);
 
+    [LibraryImport(Library, EntryPoint = "rcmp_sys_map_private")]
+    public static partial int MapPrivate(long address, long length);
+
     [LibraryImport(Library, EntryPoint = "rcmp_sys_unmap")]
     public static partial int Unmap(long address, long length);
 

@@ -7,6 +7,8 @@ namespace Rcmp.Regions;
 internal sealed class RegionMapping : SafeHandle
 {
     private readonly long _length;
+    private long _keptOffset;
+    private long _keptLength;
 
     private RegionMapping(long address, long length)
         : base(0, true)
@@ -60,5 +62,19 @@ internal sealed class RegionMapping : SafeHandle
             throw new RegionResourceException($"{path}: {call} failed: {SystemErrors.Describe(-result)}.");
     }
 
-    protected override bool ReleaseHandle() => SystemCalls.Unmap(handle, _length) >= 0;
+    /// <summary>Puts private memory in place of a part, for good: it stays mapped when all else is unmapped. Costs address space, and memory only where it is still written.</summary>
+    public void Replace(string path, long offset, long length)
+    {
+        Check(path, "mmap", SystemCalls.MapPrivate(handle + (nint)offset, length));
+        _keptOffset = offset;
+        _keptLength = length;
+    }
+
+    protected override bool ReleaseHandle()
+    {
+        if (_keptLength == 0)
+            return SystemCalls.Unmap(handle, _length) >= 0;
+        var end = _keptOffset + _keptLength;
+        return (_keptOffset == 0 || SystemCalls.Unmap(handle, _keptOffset) >= 0) && (end == _length || SystemCalls.Unmap(handle + (nint)end, _length - end) >= 0);
+    }
 }

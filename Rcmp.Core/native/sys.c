@@ -137,6 +137,13 @@ int rcmp_sys_map_at(int64_t address, int64_t length, int fd, int64_t offset, int
     return at == MAP_FAILED ? -errno : 0;
 }
 
+/* Puts private memory in place of a mapping, at once: there is no moment at which a store into it would fault. */
+int rcmp_sys_map_private(int64_t address, int64_t length)
+{
+    void *at = mmap((void *)(intptr_t)address, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    return at == MAP_FAILED ? -errno : 0;
+}
+
 int rcmp_sys_unmap(int64_t address, int64_t length) { return result(munmap((void *)(intptr_t)address, length)); }
 
 int rcmp_sys_advise(int64_t address, int64_t length, int advice)

@@ -18,6 +18,7 @@ int rcmp_sys_try_lock(int fd);
 int64_t rcmp_sys_link_count(int fd);
 int64_t rcmp_sys_reserve(int64_t length, int64_t alignment);
 int rcmp_sys_map_at(int64_t address, int64_t length, int fd, int64_t offset, int writable);
+int rcmp_sys_map_private(int64_t address, int64_t length);
 int rcmp_sys_unmap(int64_t address, int64_t length);
 int rcmp_sys_advise(int64_t address, int64_t length, int advice);
 int rcmp_sys_lock_memory(int64_t address, int64_t length);

@@ -1,0 +1,37 @@
+using Rcmp.Regions;
+
+namespace Rcmp.DataPath;
+
+/// <summary>Pins: a guard slot that stays set, apart from the thread's own, which every other access needs.</summary>
+internal sealed unsafe partial class PoolClient
+{
+    /// <summary>Null if the page is not in the rack, or cannot be held right now.</summary>
+    private PinnedPage? TryPin(GAddr address)
+    {
+        var slot = _slots.TryTake();
+        if (slot == null)
+            throw new PoolExhaustedException(
+                $"All {_view.SlotCount} guard slots of this client are taken by threads, pins and remote operations: dispose pins, or raise rcmp.region.slots-per-session.");
+        var page = address.Value >> _pageShift;
+        SetGuard(slot, page);
+        var word = LoadLocation(page, out _);
+        if (word.Kind == LocationKind.Resident)
+        {
+            Interlocked.Increment(ref _pins);
+            return new PinnedFrame(this, _geometry.AddressOf(new PageId(page)), slot, FrameBytes(word.Frame), _geometry.PageSize);
+        }
+
+        Volatile.Write(ref slot->Page, 0);
+        _slots.Return(slot);
+        return null;
+    }
+
+    internal void Unpin(GuardSlot* slot)
+    {
+        // Release: what was written through the pin is in place before a mover sees the guard clear.
+        Volatile.Write(ref slot->Page, 0);
+        _slots.Return(slot);
+        // Last: then the mapping may go.
+        Interlocked.Decrement(ref _pins);
+    }
+}
