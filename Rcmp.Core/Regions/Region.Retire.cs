@@ -12,4 +12,14 @@ internal sealed unsafe partial class Region
         var end = (first + Layout.SessionBytes + RegionLayout.ZoneAlignment - 1) & ~(RegionLayout.ZoneAlignment - 1);
         _mapping.Replace(Path, start, end - start);
     }
+
+    /// <summary>A frame's bytes, for whoever knows that nobody else uses them.</summary>
+    public Span<byte> FrameSpan(FrameIndex frame)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(frame.Value, Layout.FrameCount, nameof(frame));
+        return new Span<byte>(FrameAt(frame), Layout.PageSize);
+    }
+
+    /// <summary>A session's guard slots.</summary>
+    public Span<GuardSlot> SlotSpan(int sessionIndex) => new(SlotsAt(sessionIndex), Layout.SlotsPerSession);
 }
