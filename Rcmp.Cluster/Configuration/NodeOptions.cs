@@ -1,5 +1,8 @@
 using Akka.Configuration;
 using Microsoft.Extensions.Logging;
+using Rcmp.Protocol;
+using Rcmp.Protocol.Messages;
+using Rcmp.Regions;
 
 namespace Rcmp.Cluster.Configuration;
 
@@ -37,7 +40,23 @@ internal sealed record NodeOptions
     public required TimeSpan JoinTimeout { get; init; }
     public required TimeSpan RequestTimeout { get; init; }
 
+    // Every directory node may host any shard, so masters read the policy too.
+    public required SwapPolicy Policy { get; init; }
+    public required double Watermark { get; init; }
+    public required TimeSpan MinResidence { get; init; }
+
     public PageGeometry Geometry => new(PageSize);
+
+    public PoolSettings Settings => new(PoolId, PageSize, DirectoryShards, RegionLayout.FormatVersion);
+
+    public DirectoryOptions ToDirectory() => new()
+    {
+        Geometry = Geometry,
+        Shards = DirectoryShards,
+        Policy = Policy,
+        Watermark = Watermark,
+        MinResidenceNs = (long)MinResidence.TotalNanoseconds,
+    };
 
     public static NodeOptions Read(LoadedConfig loaded, SettingsReader reader)
     {
@@ -56,8 +75,21 @@ internal sealed record NodeOptions
             DirectoryShards = reader.Int32("rcmp.directory.shards", 1, 4096),
             JoinTimeout = reader.Duration("rcmp.join-timeout", TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)),
             RequestTimeout = reader.Duration("rcmp.request-timeout", TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10)),
+            Policy = ReadPolicy(reader),
+            Watermark = reader.Number("rcmp.swap.watermark", 0, 1_000_000),
+            MinResidence = reader.Duration("rcmp.swap.min-residence", TimeSpan.Zero, TimeSpan.FromHours(1)),
         };
     }
+
+    public static SwapPolicy ReadPolicy(SettingsReader reader) =>
+        reader.Choice("rcmp.swap.policy", "adaptive", "watermark", "direct-io", "swap", "rdma-only") switch
+        {
+            "watermark" => SwapPolicy.Watermark,
+            "direct-io" => SwapPolicy.DirectIo,
+            "swap" => SwapPolicy.Swap,
+            "rdma-only" => SwapPolicy.RdmaOnly,
+            _ => SwapPolicy.Adaptive,
+        };
 
     private static int ReadPageSize(SettingsReader reader)
     {
@@ -68,15 +100,11 @@ internal sealed record NodeOptions
 }
 
 /// <summary>A master's configuration.</summary>
-internal sealed record MasterNodeOptions(NodeOptions Node)
+internal sealed record MasterNodeOptions(NodeOptions Node, TimeSpan Grace)
 {
     public static MasterNodeOptions Load(string path) => Read(ConfigLoader.Load(path, NodeRole.Master));
 
-    public static MasterNodeOptions Read(LoadedConfig loaded)
-    {
-        var reader = loaded.Reader();
-        return Read(loaded, reader);
-    }
+    public static MasterNodeOptions Read(LoadedConfig loaded) => Read(loaded, loaded.Reader());
 
     public static MasterNodeOptions Read(LoadedConfig loaded, SettingsReader reader)
     {
@@ -84,6 +112,6 @@ internal sealed record MasterNodeOptions(NodeOptions Node)
         if (node.Address.Port == 0) throw reader.Missing("rcmp.node.port", "the port of this master, 1 to 65535");
         if (!node.SeedNodes.Contains(node.Address))
             throw reader.Wrong("rcmp.seed-nodes", string.Join(", ", node.SeedNodes), $"a list that has this master too, {node.Address}");
-        return new MasterNodeOptions(node);
+        return new MasterNodeOptions(node, reader.Duration("rcmp.master.grace", TimeSpan.Zero, TimeSpan.FromMinutes(10)));
     }
 }

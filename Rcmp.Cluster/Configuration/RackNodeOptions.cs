@@ -1,18 +1,18 @@
-namespace Rcmp.Cluster.Configuration;
+using Rcmp.Protocol;
+using Rcmp.Protocol.Messages;
+using Rcmp.Regions;
+using Rcmp.Runtime;
 
-/// <summary>When pages move.</summary>
-internal enum SwapPolicyName
-{
-    Adaptive,
-    Watermark,
-    DirectIo,
-    Swap,
-    RdmaOnly,
-}
+namespace Rcmp.Cluster.Configuration;
 
 /// <summary>The rack's memory, as <c>rcmp.region</c> has it.</summary>
 internal sealed record RegionOptions(
-    string Path, long SizeBytes, bool HugePages, int? NumaNode, bool Populate, bool LockMemory, string Coherence, int Sessions, int GuardSlots);
+    string Path, long SizeBytes, bool HugePages, int? NumaNode, bool Populate, bool LockMemory, string Coherence, int Sessions, int GuardSlots)
+{
+    /// <summary>Where the session files are: beside the region, but for a device, which has no folder of its own.</summary>
+    public string SessionDirectory =>
+        Path.StartsWith("/dev/dax", StringComparison.Ordinal) ? $"/dev/shm/rcmp-{System.IO.Path.GetFileName(Path)}.sessions" : Path + ".sessions";
+}
 
 /// <summary>How the rack serves its pages, as <c>rcmp.fabric</c> has it.</summary>
 internal sealed record FabricOptions(
@@ -24,15 +24,54 @@ internal sealed record RackNodeOptions
     public required NodeOptions Node { get; init; }
     public required RegionOptions Region { get; init; }
     public required FabricOptions Fabric { get; init; }
-    public required SwapPolicyName Policy { get; init; }
-    public required double Watermark { get; init; }
-    public required TimeSpan MinResidence { get; init; }
     public required int ReserveFrames { get; init; }
     public required TimeSpan HeatHalfLife { get; init; }
     public required TimeSpan HeatSampleInterval { get; init; }
     public required TimeSpan GuardBudget { get; init; }
     public required TimeSpan GuardBackoff { get; init; }
     public required TimeSpan RevokeTimeout { get; init; }
+
+    /// <summary>How to format a region that does not exist.</summary>
+    public RegionCreateOptions ToRegionCreate() => new()
+    {
+        PoolId = Node.PoolId,
+        SizeBytes = Region.SizeBytes,
+        PageSizeBytes = Node.PageSize,
+        NumaNode = Region.NumaNode,
+        HugePages = Region.HugePages,
+        Populate = Region.Populate,
+        // Record 0 is the daemon's own.
+        SessionCount = Region.Sessions + 1,
+        SlotsPerSession = Region.GuardSlots,
+    };
+
+    public RackHostOptions ToHost(Guid regionId) => new()
+    {
+        RegionPath = Region.Path,
+        RuntimeDirectory = Region.SessionDirectory,
+        PoolId = Node.PoolId,
+        PageSize = Node.PageSize,
+        FabricAddress = Fabric.Address,
+        ServiceThreads = Fabric.ServiceThreads,
+        FabricSpin = Fabric.Spin,
+        MaxConnections = Fabric.MaxConnections,
+        FabricTimeout = Fabric.Deadline,
+        SampleInterval = HeatSampleInterval,
+        PublishSelfLink = Node.Policy == SwapPolicy.RdmaOnly,
+        LockMemory = Region.LockMemory,
+        Core = new RackCoreOptions
+        {
+            Settings = Node.Settings,
+            RegionId = regionId,
+            ReserveFrames = ReserveFrames,
+            RevokeTimeoutNs = (long)RevokeTimeout.TotalNanoseconds,
+            QuiesceBudgetNs = (long)GuardBudget.TotalNanoseconds,
+            BackoffMinNs = (long)GuardBackoff.TotalNanoseconds,
+            BackoffMaxNs = 256 * (long)GuardBackoff.TotalNanoseconds,
+            RequestTimeoutNs = (long)Node.RequestTimeout.TotalNanoseconds,
+            HeatHalfLifeNs = (long)HeatHalfLife.TotalNanoseconds,
+        },
+    };
 
     public static RackNodeOptions Load(string path) => Read(ConfigLoader.Load(path, NodeRole.Rack));
 
@@ -47,9 +86,6 @@ internal sealed record RackNodeOptions
             Node = node,
             Region = ReadRegion(reader),
             Fabric = ReadFabric(reader),
-            Policy = ReadPolicy(reader),
-            Watermark = reader.Number("rcmp.swap.watermark", 0, 1_000_000),
-            MinResidence = reader.Duration("rcmp.swap.min-residence", TimeSpan.Zero, TimeSpan.FromHours(1)),
             ReserveFrames = reader.Int32("rcmp.swap.reserve", 0, 1 << 20),
             HeatHalfLife = reader.Duration("rcmp.heat.half-life", TimeSpan.FromMicroseconds(1), TimeSpan.FromHours(1)),
             HeatSampleInterval = reader.Duration("rcmp.heat.sample-interval", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1)),
@@ -66,16 +102,6 @@ internal sealed record RackNodeOptions
         reader.Int32("rcmp.fabric.max-connections", 1, 65536),
         reader.Duration("rcmp.fabric.deadline", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10)),
         reader.Duration("rcmp.fabric.connect-timeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(10)));
-
-    public static SwapPolicyName ReadPolicy(SettingsReader reader) =>
-        reader.Choice("rcmp.swap.policy", "adaptive", "watermark", "direct-io", "swap", "rdma-only") switch
-        {
-            "watermark" => SwapPolicyName.Watermark,
-            "direct-io" => SwapPolicyName.DirectIo,
-            "swap" => SwapPolicyName.Swap,
-            "rdma-only" => SwapPolicyName.RdmaOnly,
-            _ => SwapPolicyName.Adaptive,
-        };
 
     private static RegionOptions ReadRegion(SettingsReader reader)
     {

@@ -1,5 +1,6 @@
 using Rcmp.Cluster.Configuration;
 using Rcmp.DataPath;
+using Rcmp.Protocol;
 
 namespace Rcmp;
 
@@ -77,7 +78,7 @@ public sealed record RcmpClientOptions
             Spin = fabric.Spin,
             OperationDeadline = fabric.Deadline,
             ConnectTimeout = fabric.ConnectTimeout,
-            RdmaOnly = RackNodeOptions.ReadPolicy(reader) == SwapPolicyName.RdmaOnly,
+            RdmaOnly = NodeOptions.ReadPolicy(reader) == SwapPolicy.RdmaOnly,
         };
     }
 
