@@ -1,5 +1,4 @@
 using Rcmp.Protocol;
-using Rcmp.Protocol.Messages;
 using Rcmp.Regions;
 using Rcmp.Runtime;
 

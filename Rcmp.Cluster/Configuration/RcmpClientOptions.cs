@@ -1,6 +1,5 @@
 using Rcmp.Cluster.Configuration;
 using Rcmp.DataPath;
-using Rcmp.Protocol;
 
 namespace Rcmp;
 

@@ -120,6 +120,17 @@ internal static class ProtocolTypes
         ("lr", typeof(SessionRefused)),
         ("lp", typeof(SessionPing)),
         ("lq", typeof(SessionPong)),
+
+        (null, typeof(SessionReport)),
+        (null, typeof(ValueList<SessionReport>)),
+        (null, typeof(HeldUpReport)),
+        (null, typeof(ValueList<HeldUpReport>)),
+        (null, typeof(RackReport)),
+        (null, typeof(ValueList<RackReport>)),
+        ("as", typeof(AskPoolStatus)),
+        ("at", typeof(PoolStatusAnswered)),
+        ("ar", typeof(AskRackStatus)),
+        ("aq", typeof(RackStatusAnswered)),
     ];
 
     private static readonly FrozenDictionary<Type, string> Manifests =

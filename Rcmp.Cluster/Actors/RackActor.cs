@@ -1,0 +1,20 @@
+using Akka.Actor;
+using Rcmp.Protocol;
+using Rcmp.Protocol.Messages;
+using Rcmp.Runtime;
+
+namespace Rcmp.Cluster.Actors;
+
+/// <summary>Where the network's messages for this rack arrive; the host outlives it.</summary>
+internal sealed class RackActor : ReceiveActor
+{
+    public RackActor(RackHost host, Action<RegistrationRefused> refused)
+    {
+        Receive<RegistrationRefused>(refusal =>
+        {
+            host.Deliver(refusal);
+            refused(refusal);
+        });
+        Receive<IPoolProtocol>(host.Deliver);
+    }
+}

@@ -1,0 +1,32 @@
+using System.Globalization;
+using Akka.Actor;
+using Akka.Cluster.Sharding;
+using Akka.Cluster.Tools.Singleton;
+using Microsoft.Extensions.Logging;
+using Rcmp.Cluster.Actors;
+using Rcmp.Cluster.Configuration;
+
+namespace Rcmp.Cluster.Nodes;
+
+/// <summary>What masters and racks both run: the directory's shards, a way to the master, the roster.</summary>
+internal static class DirectoryRegion
+{
+    public static IActorRef StartDirectory(ActorSystem system, NodeOptions options, NodeRoster roster, Action<string> fatal, ILoggerFactory loggers)
+    {
+        var log = loggers.CreateLogger("Rcmp.Directory");
+        var directory = options.ToDirectory();
+        return ClusterSharding.Get(system).Start(
+            Paths.Directory,
+            entity => Props.Create(() => new DirectoryShardActor(
+                new ShardId(int.Parse(entity, CultureInfo.InvariantCulture)), directory, roster, fatal, log)),
+            ClusterShardingSettings.Create(system),
+            new DirectoryExtractor(options.Geometry, options.DirectoryShards));
+    }
+
+    public static IActorRef StartMasterProxy(ActorSystem system) => system.ActorOf(
+        ClusterSingletonProxy.Props("/user/" + Paths.Master, ClusterSingletonProxySettings.Create(system).WithRole(SystemConfig.MasterRole)),
+        Paths.MasterProxy);
+
+    public static void StartRoster(ActorSystem system, NodeRoster roster, Action<Protocol.Messages.RosterChanged>? rack) =>
+        system.ActorOf(Props.Create(() => new RosterActor(roster, rack)), Paths.Roster);
+}
