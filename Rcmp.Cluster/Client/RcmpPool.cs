@@ -42,7 +42,7 @@ public static class RcmpPool
         try
         {
             await cluster.StartAsync(ct).ConfigureAwait(false);
-            return new EmbeddedPool(cluster, cluster.Connect(options.ClientRack));
+            return cluster.Connect(options.ClientRack, ownsCluster: true);
         }
         catch
         {

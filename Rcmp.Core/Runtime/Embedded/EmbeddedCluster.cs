@@ -73,12 +73,17 @@ internal sealed partial class EmbeddedCluster : IDisposable
         }
     }
 
-    /// <summary>A client in one of the racks, from 0.</summary>
-    public PoolClient Connect(int rack)
+    /// <summary>A client in one of the racks, from 0. With <paramref name="ownsCluster"/> the cluster ends when it is disposed.</summary>
+    public PoolClient Connect(int rack, bool ownsCluster = false)
     {
         var host = _racks[rack];
         var grant = host.OpenSession(new SessionRequest(_poolId, "embedded", Environment.ProcessId, RegionLayout.FormatVersion));
-        var control = new EmbeddedControlPlane(host, grant.Token, () => _sessions.TryRemove(grant.Token, out _));
+        var control = new EmbeddedControlPlane(host, grant.Token, () =>
+        {
+            _sessions.TryRemove(grant.Token, out _);
+            // The client's last step: nothing of it touches the region any more.
+            if (ownsCluster) Dispose();
+        });
         _sessions[grant.Token] = control;
         var options = new PoolClientOptions { Timeout = _options.Timeout, RdmaOnly = _options.Policy == SwapPolicy.RdmaOnly };
         var client = PoolClient.Open(grant, control, _fabric, options);
