@@ -16,13 +16,16 @@ internal readonly record struct RowReport(
     public static RowReport None(PageId page) => new(page, RowState.Free, default, default, default, default, false, default);
 }
 
-/// <summary>Shard to rack: which pages of mine have you? Also the rack's promise to refuse lower terms.</summary>
-/// <param name="Cursor">From which frame on.</param>
-internal sealed record AskRows(ShardId Shard, Term Term, RackId Rack, uint Cursor) : IPoolProtocol;
+/// <summary>Shard to rack: which rows of mine are neither free nor settled residents? Also the rack's promise to refuse lower terms.</summary>
+/// <param name="After">Only pages above this one: the answer comes in chunks.</param>
+internal sealed record AskRows(ShardId Shard, Term Term, RackId Rack, PageId After) : IPoolProtocol;
 
-/// <summary>Answer to <see cref="AskRows"/>: a chunk of the rows. <paramref name="Next"/> is where to go on, or the frame count.</summary>
+/// <summary>Answer to <see cref="AskRows"/>: a chunk, in order of page ids.</summary>
 internal sealed record RowsAnswered(
-    ShardId Shard, Term Term, RackIncarnation Rack, uint Cursor, uint Next, bool Last, ValueList<RowReport> Rows) : IWithShardId;
+    ShardId Shard, Term Term, RackIncarnation Rack, PageId After, bool Last, ValueList<RowReport> Rows) : IWithShardId;
+
+/// <summary>Rack to shard: these rows of yours are still neither free nor settled. Wakes a shard that nobody else asks.</summary>
+internal sealed record RowsPending(ShardId Shard, RackIncarnation Rack, ValueList<RowReport> Rows) : IWithShardId;
 
 /// <summary>Rack to shard: I promised a higher term, or am of another generation.</summary>
 internal sealed record TermRefused(ShardId Shard, Term Refused, RackIncarnation Rack, Term Promised) : IWithShardId;
@@ -118,6 +121,9 @@ internal readonly record struct PageHeatValue(PageId Page, double Heat, long Rem
 
 /// <summary>Rack to shard: pages whose heat changed enough.</summary>
 internal sealed record HeatReport(ShardId Shard, RackIncarnation Rack, ValueList<PageHeatValue> Pages) : IWithShardId;
+
+/// <summary>Shard to owner: how hot is the page with you? Answered by a <see cref="HeatReport"/>.</summary>
+internal sealed record AskHeat(ShardId Shard, Term Term, RackIncarnation Owner, PageId Page) : IPoolProtocol;
 
 /// <summary>Rack to shard, when its sequence has wrapped: is nobody using these ids?</summary>
 internal sealed record ConfirmFree(ShardId Shard, RackIncarnation Asker, PageId Page) : IWithShardId;

@@ -51,7 +51,7 @@ internal sealed record ConnectionsDestroyed(LinkId Link, ValueList<ulong> Connec
 
 /// <summary>Rack of birth to a rack with room: make rows for these pages.</summary>
 internal sealed record HostPages(
-    RackIncarnation From, RackId To, RequestId Request, SessionToken Session, bool SessionScoped, PageId First, long Count) : IPoolProtocol;
+    RackIncarnation From, RackIncarnation To, RequestId Request, SessionToken Session, bool SessionScoped, PageId First, long Count) : IPoolProtocol;
 
 /// <summary>Answer to <see cref="HostPages"/>.</summary>
 internal sealed record PagesHosted(RackIncarnation From, RackIncarnation To, RequestId Request, PageId First, long Count, bool Ok) : IPoolProtocol;

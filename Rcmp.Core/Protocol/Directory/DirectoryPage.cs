@@ -1,0 +1,134 @@
+using Rcmp.Protocol.Messages;
+
+namespace Rcmp.Protocol;
+
+/// <summary>Where a page is in its life, as its shard sees it.</summary>
+internal enum PagePhase
+{
+    /// <summary>Not known: racks are being asked.</summary>
+    Looking = 0,
+    Stable,
+    Leaving,
+    Pulling,
+    Committing,
+    Settling,
+    Aborting,
+    Freeing,
+}
+
+internal sealed partial class DirectoryShard
+{
+    private sealed class Page(PageId id)
+    {
+        public PageId Id { get; } = id;
+
+        public PagePhase Phase { get; set; }
+
+        public RackId Owner { get; set; }
+
+        public Epoch Epoch { get; set; }
+
+        /// <summary>When it came to its owner, as far as known.</summary>
+        public long SinceNs { get; set; } = long.MinValue / 2;
+
+        public Move? Move { get; set; }
+
+        public Lookup? Lookup { get; set; }
+
+        public FreeStep? Free { get; set; }
+
+        /// <summary>Who waits for it: answered as soon as the owner can grant, or as soon as it is known that there is none.</summary>
+        public Dictionary<RackId, ResolvePages> Resolves { get; } = [];
+
+        public List<FreeRequest> Frees { get; } = [];
+
+        public Dictionary<RackId, BringRequest> Brings { get; } = [];
+
+        public List<LocateRequest> Locates { get; } = [];
+
+        public List<ConfirmFree> Confirms { get; } = [];
+
+        public List<RackHeat> Heat { get; } = [];
+
+        public SwapDecision? Decision { get; set; }
+
+        public long HeatAskedNs { get; set; } = long.MinValue / 2;
+
+        /// <summary>How the last move ended, if that is newer than the decision.</summary>
+        public string? Outcome { get; set; }
+
+        public int Failures { get; set; }
+
+        public long NotBeforeNs { get; set; } = long.MinValue;
+
+        /// <summary>Tries to send the order of the phase.</summary>
+        public int Tries { get; set; }
+
+        public bool HasWaiters => Resolves.Count + Frees.Count + Brings.Count + Locates.Count + Confirms.Count > 0;
+    }
+
+    private sealed class RackHeat(RackId rack)
+    {
+        public RackId Rack { get; } = rack;
+
+        public double Heat { get; set; }
+
+        public long RemoteTimeNs { get; set; }
+    }
+
+    private sealed class Move
+    {
+        public required AttemptId Attempt { get; init; }
+
+        public required RackId From { get; init; }
+
+        public required RackId To { get; init; }
+
+        public required Epoch Epoch { get; init; }
+
+        public required MoveReason Reason { get; init; }
+
+        public required long StartedNs { get; init; }
+
+        public FrameIndex Source { get; set; }
+
+        public long StepEndsNs { get; set; }
+
+        /// <summary>The old owner has confirmed that its row is gone.</summary>
+        public bool Released { get; set; }
+
+        public string Why { get; set; } = "";
+    }
+
+    private sealed class Lookup
+    {
+        public Dictionary<RackId, RowReport> Answers { get; } = [];
+
+        /// <summary>Every rack of the roster, not only the one of birth.</summary>
+        public bool All { get; set; }
+
+        public long EndsNs { get; set; }
+    }
+
+    private sealed class FreeStep
+    {
+        public required AttemptId Attempt { get; init; }
+
+        public required FreeRequest Request { get; init; }
+    }
+
+    private sealed class RackView
+    {
+        public Generation Generation { get; set; }
+
+        /// <summary>It has promised this term, in this generation or an earlier one.</summary>
+        public bool Promised { get; set; }
+
+        /// <summary>All its rows in transition have been reported.</summary>
+        public bool Reported { get; set; }
+
+        public PageId After { get; set; }
+
+        public int Tries { get; set; }
+    }
+}

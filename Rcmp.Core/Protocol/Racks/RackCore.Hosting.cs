@@ -1,0 +1,115 @@
+using Rcmp.Protocol.Messages;
+
+namespace Rcmp.Protocol;
+
+/// <summary>Pages in other racks' frames, on both sides, and the client's acknowledgement of an allocation.</summary>
+internal sealed partial class RackCore
+{
+    private readonly Dictionary<RequestId, SettleJob> _settling = [];
+    private readonly RecentMap<(RequestId Request, PageId First), bool> _hostingOver = new(AllocationsRemembered);
+
+    private sealed class SettleJob
+    {
+        public required AllocatePages Order { get; init; }
+
+        public required bool Keep { get; init; }
+
+        public required List<(RackId Rack, PageId First, long Count)> Parts { get; init; }
+
+        public int Tries { get; set; }
+    }
+
+    private void OnHostPages(HostPages m)
+    {
+        if (m.To.Rack != Self.Rack) return;
+        var known = TryRow(m.First, out _, out var row) && row.Request == m.Request;
+        var ok = known;
+        if (!known && m.To == Self && m.Count >= 1 && m.Count <= RoomLeft && !_ended.TryGet(m.Session, out _) && !IsForgotten(m.From.Rack)
+            && !_hostingOver.TryGet((m.Request, m.First), out _) && !_frames.ContainsKey(m.First))
+        {
+            MakeRows(m.First, m.Count, m.Session, m.SessionScoped, m.Request);
+            ok = true;
+        }
+
+        _fx.SendToRack(m.From.Rack, new PagesHosted(Self, m.From, m.Request, m.First, m.Count, ok));
+    }
+
+    private void OnAcknowledgeAllocation(AcknowledgeAllocation m)
+    {
+        AcknowledgeRows(m.Session, m.First, m.Count);
+        if (_allocated.TryGet(m.First, out var job) && job.Order.Session == m.Session)
+        {
+            _allocatedBefore.Remove(job.Order.Request);
+            if (job.Parts.Count > 0) SettleParts(job, keep: true);
+        }
+        else if (m.First.Plus(m.Count - 1) is var last && (!_frames.ContainsKey(m.First) || !_frames.ContainsKey(last)))
+        {
+            // This daemon was restarted since: any rack may host a part.
+            var parts = Roster.Entries.Where(e => !e.Forgotten && e.Rack != Self.Rack).Select(e => (e.Rack, m.First, m.Count)).ToList();
+            BeginSettling(new SettleJob { Order = new AllocatePages(m.Session, m.Request, m.Count, false), Keep = true, Parts = parts });
+        }
+
+        Done(m, RequestStatus.Ok, "");
+    }
+
+    private void AcknowledgeRows(SessionToken session, PageId first, long count)
+    {
+        for (long i = 0; i < count; i++)
+        {
+            if (!TryRow(first.Plus(i), out var frame, out var row) || row.Session != session || !IsUnacknowledged(row)) continue;
+            _allocatedBefore.Remove(row.Request);
+            ChangeRow(frame, row, row with { Request = default, Session = row.SessionScoped ? row.Session : default });
+        }
+    }
+
+    private void SettleParts(AllocationJob job, bool keep) => BeginSettling(new SettleJob
+    {
+        Order = job.Order,
+        Keep = keep,
+        Parts = [.. job.Parts.Select(p => (p.Rack.Rack, p.First, p.Count))],
+    });
+
+    private void BeginSettling(SettleJob job)
+    {
+        _settling[job.Order.Request] = job;
+        ResendHostedSettlement(job.Order.Request);
+    }
+
+    private void ResendHostedSettlement(RequestId request)
+    {
+        if (!_settling.TryGetValue(request, out var job)) return;
+        job.Parts.RemoveAll(p => IsForgotten(p.Rack));
+        foreach (var (rack, first, count) in job.Parts)
+            _fx.SendToRack(rack, new SettleHosted(Self, rack, request, job.Order.Session, first, count, job.Keep));
+        if (job.Parts.Count == 0) _settling.Remove(request);
+        else _timers.Set(new TimerKey(TimerKind.HostedSettle, request.Value), _now + Backoff(job.Tries++));
+    }
+
+    private void OnSettleHosted(SettleHosted m)
+    {
+        if (m.To != Self.Rack) return;
+        _hostingOver.Add((m.Request, m.First), true);
+        if (m.Keep)
+        {
+            AcknowledgeRows(m.Session, m.First, m.Count);
+        }
+        else
+        {
+            for (long i = 0; i < m.Count; i++)
+            {
+                if (TryRow(m.First.Plus(i), out _, out var row) && row.Session == m.Session && row.Request == m.Request) FreeOwn(row.Page);
+            }
+        }
+
+        _fx.SendToRack(m.From.Rack, new HostedSettled(Self, m.From, m.Request, m.First));
+    }
+
+    private void OnHostedSettled(HostedSettled m)
+    {
+        if (m.To.Rack != Self.Rack || !_settling.TryGetValue(m.Request, out var job)) return;
+        job.Parts.RemoveAll(p => p.Rack == m.From.Rack && p.First == m.First);
+        if (job.Parts.Count > 0) return;
+        _settling.Remove(m.Request);
+        _timers.Cancel(new TimerKey(TimerKind.HostedSettle, m.Request.Value));
+    }
+}

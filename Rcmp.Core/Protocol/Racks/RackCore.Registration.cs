@@ -1,0 +1,122 @@
+using Rcmp.Protocol.Messages;
+
+namespace Rcmp.Protocol;
+
+/// <summary>Registration at the master, and the roster.</summary>
+internal sealed partial class RackCore
+{
+    private string _nodeAddress = "";
+    private string? _notRegisteredBecause = "no master has answered yet";
+    private HashSet<RackId> _forgotten = [];
+    private long _loadReported;
+    private bool _draining;
+
+    private bool IsForgotten(RackId rack) => _forgotten.Contains(rack);
+
+    private long RoomLeft => _draining ? 0 : long.Max(0, _free.Count - _options.ReserveFrames);
+
+    private void OnNodeJoined(NodeJoined e)
+    {
+        _nodeAddress = e.NodeAddress;
+        SendRegistration();
+    }
+
+    private void SendRegistration()
+    {
+        if (_nodeAddress.Length == 0) return;
+        var state = _store.State;
+        _loadReported = _free.Count;
+        _fx.SendToMaster(new RegisterRack(
+            _options.RegionId, state.Rack, state.Generation, _nodeAddress, _options.Settings, Roster.Version, Roster.Entries, _store.FrameCount, RoomLeft,
+            _frames.Count));
+        _timers.Set(
+            new TimerKey(TimerKind.Register, 0), _now + (_notRegisteredBecause is null ? _options.RegisterIntervalNs : _options.ResendMaxNs / 2));
+    }
+
+    private void ReportLoadIfChanged()
+    {
+        if (Self.Rack.IsNone || long.Abs(_free.Count - _loadReported) <= long.Max(4, _store.FrameCount / 32)) return;
+        _loadReported = _free.Count;
+        _fx.SendToMaster(new RackLoad(Self, _store.FrameCount, RoomLeft, _frames.Count));
+    }
+
+    private bool IsNumberConfirmed()
+    {
+        var rack = _store.State.Rack;
+        return !rack.IsNone && Roster.Entries.Any(e => e.Rack == rack && e.RegionId == _options.RegionId);
+    }
+
+    private void BecomeRegistered()
+    {
+        Self = new RackIncarnation(_store.State.Rack, _store.State.Generation);
+        _forgotten = [.. Roster.Entries.Where(e => e.Forgotten).Select(e => e.Rack)];
+        _fx.Registered(Self.Rack);
+        _fx.RosterKnown(Roster);
+    }
+
+    private void OnRackRegistered(RackRegistered m)
+    {
+        if (m.RegionId != _options.RegionId || m.Generation != _store.State.Generation) return;
+        if (_store.State.Rack.IsNone)
+        {
+            // Stored before it is used; used only once the master has seen that it is stored, so that no two regions ever share it.
+            _store.SaveState(_store.State with { Rack = m.Rack });
+            SendRegistration();
+            return;
+        }
+
+        if (_store.State.Rack != m.Rack) return;
+        _notRegisteredBecause = null;
+        OnRosterChanged(m.Roster);
+    }
+
+    private void OnRegistrationRefused(RegistrationRefused m)
+    {
+        if (m.RegionId != _options.RegionId || m.Generation != _store.State.Generation) return;
+        if (_notRegisteredBecause != m.Why)
+            _fx.Log(m.Problem == RegistrationProblem.Waiting ? RackLogLevel.Information : RackLogLevel.Error, $"Not registered: {m.Why}");
+        _notRegisteredBecause = m.Why;
+        if (m.Problem == RegistrationProblem.NumberTaken && Self.Rack.IsNone)
+        {
+            _store.SaveState(_store.State with { Rack = RackId.None });
+            SendRegistration();
+        }
+    }
+
+    private void OnRosterChanged(RosterChanged m)
+    {
+        var merged = RosterMerge.Merge(Roster, m);
+        if (merged == Roster && !Self.Rack.IsNone) return;
+        if (!merged.Entries.Equals(Roster.Entries)) _store.SaveState(_store.State with { Roster = merged.Entries });
+        Roster = merged;
+        if (Self.Rack.IsNone)
+        {
+            if (IsNumberConfirmed()) BecomeRegistered();
+            return;
+        }
+
+        _fx.RosterKnown(merged);
+        foreach (var entry in merged.Entries)
+        {
+            if (entry.Forgotten && _forgotten.Add(entry.Rack) && entry.Rack == Self.Rack)
+                _fx.Log(RackLogLevel.Error, $"An operator removed rack {Self.Rack} from the pool: recreate its region (rcmp region create --force) to join again.");
+            var over = entry.Forgotten;
+            if (_owners.TryGetValue(entry.Rack, out var owner) && (over || entry.Generation.CompareTo(owner.Id.Owner.Generation) > 0))
+                KillLink(owner, confirmed: true);
+            foreach (var dead in _deadLinks.Values.Where(d => d.Id.Owner.Rack == entry.Rack && !d.ConfirmedDead).ToArray())
+            {
+                if (over || entry.Generation.CompareTo(dead.Id.Owner.Generation) > 0) ConfirmDead(dead);
+            }
+
+            if (_holders.TryGetValue(entry.Rack, out var holder) && (over || entry.Generation.CompareTo(holder.Id.Holder.Generation) > 0))
+                FenceLink(holder);
+        }
+    }
+
+    private void OnEmptyRack(EmptyRack m)
+    {
+        if (m.Rack.Rack != Self.Rack || Self.Rack.IsNone) return;
+        _draining = true;
+        WantRoom();
+    }
+}

@@ -1,0 +1,351 @@
+using Rcmp.Protocol.Messages;
+using Rcmp.Regions;
+
+namespace Rcmp.Protocol;
+
+/// <summary>What sessions ask for, besides memory: frees, pins, locations; and the end of a session.</summary>
+internal sealed partial class RackCore
+{
+    private const int RepliesRemembered = 4096;
+    private const int SessionsRemembered = 4096;
+    private const int FreesAtOnce = 64;
+
+    private readonly RecentMap<(SessionToken Session, RequestId Request), ISessionReply> _replies = new(RepliesRemembered);
+    private readonly RecentMap<SessionToken, bool> _ended = new(SessionsRemembered);
+    private readonly Dictionary<SessionToken, SessionEnd> _sessionEnds = [];
+    private readonly Dictionary<ulong, FreeItem> _freeItems = [];
+    private readonly Dictionary<(PageId Page, RequestId Request), ulong> _freeIds = [];
+    private readonly Dictionary<PageId, ulong> _ownFrees = [];
+    private readonly Dictionary<RequestId, FreeJob> _freeJobs = [];
+    private readonly Dictionary<PageId, BringJob> _brings = [];
+    private readonly Dictionary<RequestId, (LocatePage Order, long DeadlineNs)> _locates = [];
+    private ulong _lastFree;
+
+    private sealed class SessionEnd
+    {
+        public HashSet<RackId> Racks { get; } = [];
+
+        public List<ISessionRequest> Waiters { get; } = [];
+
+        public int Tries { get; set; }
+    }
+
+    private sealed class FreeJob(FreePages order)
+    {
+        public FreePages Order { get; } = order;
+
+        public long Next { get; set; }
+
+        public int Outstanding { get; set; }
+
+        public long Completed { get; set; }
+
+        public RequestStatus Status { get; set; }
+
+        public string Why { get; set; } = "";
+
+        public long DeadlineNs { get; set; }
+    }
+
+    private sealed class FreeItem(PageId page, RequestId request, FreeJob? job)
+    {
+        public PageId Page { get; } = page;
+
+        public RequestId Request { get; } = request;
+
+        public FreeJob? Job { get; } = job;
+
+        public int Tries { get; set; }
+    }
+
+    private sealed class BringJob
+    {
+        public List<(BringPage Order, long DeadlineNs)> Waiters { get; } = [];
+
+        public string Why { get; set; } = "the directory has not answered";
+
+        public int Tries { get; set; }
+    }
+
+    private void OnSessionRequest(ISessionRequest m)
+    {
+        if (_replies.TryGet((m.Session, m.Request), out var before))
+        {
+            _fx.SendToSession(m.Session, before);
+            return;
+        }
+
+        if (Self.Rack.IsNone)
+        {
+            Done(m, RequestStatus.Unavailable, $"This rack is not registered yet: {_notRegisteredBecause}.", remember: false);
+            return;
+        }
+
+        if (_ended.TryGet(m.Session, out _) && m is not CloseSession)
+        {
+            Done(m, RequestStatus.SessionUnknown, "The session has ended.", remember: false);
+            return;
+        }
+
+        switch (m)
+        {
+            case ResolveMiss r: OnResolveMiss(r); break;
+            case AllocatePages r: OnAllocatePages(r); break;
+            case AcknowledgeAllocation r: OnAcknowledgeAllocation(r); break;
+            case FreePages r: OnFreePages(r); break;
+            case BringPage r: OnBringPage(r); break;
+            case LocatePage r: OnLocatePage(r); break;
+            case ReportConnection r: DestroyAtOwner(r.LinkNumber, [r.Connection], r); break;
+            case CloseSession r: EndSession(r.Session, r); break;
+            default: Done(m, RequestStatus.Invalid, $"A rack has no use for {m.GetType().Name}.", remember: false); break;
+        }
+    }
+
+    private void Done(ISessionRequest m, RequestStatus status, string why, long completed = 0, bool remember = true)
+    {
+        var reply = new RequestDone(m.Request, status, why, completed);
+        if (remember && m is FreePages) _replies.Add((m.Session, m.Request), reply);
+        _fx.SendToSession(m.Session, reply);
+    }
+
+    private void Reply(ISessionRequest m, ISessionReply reply)
+    {
+        _replies.Add((m.Session, m.Request), reply);
+        _fx.SendToSession(m.Session, reply);
+    }
+
+    private void OnFreePages(FreePages m)
+    {
+        if (_freeJobs.ContainsKey(m.Request)) return;
+        if (m.Count < 1)
+        {
+            Done(m, RequestStatus.Invalid, $"{m.Count} pages cannot be freed: give 1 or more.", remember: false);
+            return;
+        }
+
+        var job = new FreeJob(m) { DeadlineNs = _now + _options.RequestTimeoutNs };
+        _freeJobs[m.Request] = job;
+        Advance(job);
+    }
+
+    private void Advance(FreeJob job)
+    {
+        while (job.Next < job.Order.Count && job.Outstanding < FreesAtOnce)
+        {
+            job.Outstanding++;
+            BeginFree(job.Order.First.Plus(job.Next++), job.Order.Request, job);
+        }
+
+        if (job.Outstanding > 0) return;
+        _freeJobs.Remove(job.Order.Request);
+        Done(job.Order, job.Status, job.Why, job.Completed);
+    }
+
+    private ulong BeginFree(PageId page, RequestId request, FreeJob? job)
+    {
+        var id = ++_lastFree;
+        _freeItems[id] = new FreeItem(page, request, job);
+        _freeIds[(page, request)] = id;
+        ResendFree(id);
+        return id;
+    }
+
+    /// <summary>Frees a page of this rack that nobody wants any more, through its shard like every other.</summary>
+    private void FreeOwn(PageId page)
+    {
+        if (!_ownFrees.ContainsKey(page)) _ownFrees[page] = BeginFree(page, new RequestId(_random()), null);
+    }
+
+    private void ResendFree(ulong id)
+    {
+        if (!_freeItems.TryGetValue(id, out var item)) return;
+        if (item.Job is { } job && job.DeadlineNs <= _now)
+        {
+            EndFree(id, RequestStatus.OutcomeUnknown, $"whether {Name(item.Page)} was freed is not known: the directory did not answer within rcmp.request-timeout");
+            return;
+        }
+
+        if (item.Job is null && !_frames.ContainsKey(item.Page))
+        {
+            EndFree(id, RequestStatus.Ok, "");
+            return;
+        }
+
+        _fx.SendToShard(ShardOf(item.Page), new FreeRequest(ShardOf(item.Page), Self, item.Page, item.Request));
+        _timers.Set(new TimerKey(TimerKind.Free, id), _now + Backoff(item.Tries++));
+    }
+
+    private void OnFreeAnswered(FreeAnswered m)
+    {
+        if (m.Asker != Self || !_freeIds.TryGetValue((m.Page, m.Request), out var id)) return;
+        var item = _freeItems[id];
+        if (m.Status == RequestStatus.Unavailable && (item.Job is null || item.Job.DeadlineNs > _now)) return;
+
+        // A request that was sent twice may itself be why the page is gone.
+        if (m.Status == RequestStatus.PageNotFound && item.Tries > 1)
+            EndFree(id, RequestStatus.OutcomeUnknown, $"{Name(m.Page)} is not there any more: freed by this request, or before it");
+        else EndFree(id, m.Status, m.Why);
+    }
+
+    private void EndFree(ulong id, RequestStatus status, string why)
+    {
+        if (!_freeItems.Remove(id, out var item)) return;
+        _freeIds.Remove((item.Page, item.Request));
+        _timers.Cancel(new TimerKey(TimerKind.Free, id));
+        if (item.Job is not { } job)
+        {
+            _ownFrees.Remove(item.Page);
+            return;
+        }
+
+        job.Outstanding--;
+        if (status == RequestStatus.Ok) job.Completed++;
+        else if (job.Status == RequestStatus.Ok) (job.Status, job.Why) = (status, why);
+        Advance(job);
+    }
+
+    private void OnBringPage(BringPage m)
+    {
+        if (OpenPage(m.Page))
+        {
+            Done(m, RequestStatus.Ok, "");
+            return;
+        }
+
+        var isNew = !_brings.TryGetValue(m.Page, out var job);
+        if (isNew) _brings[m.Page] = job = new BringJob();
+        if (!job!.Waiters.Exists(w => w.Order == m)) job.Waiters.Add((m, _now + _options.RequestTimeoutNs));
+        if (isNew) ResendBring(m.Page);
+    }
+
+    private void ResendBring(PageId page)
+    {
+        if (!_brings.TryGetValue(page, out var job)) return;
+        if (OpenPage(page))
+        {
+            EndBring(page, RequestStatus.Ok, "");
+            return;
+        }
+
+        foreach (var (order, _) in job.Waiters.Where(w => w.DeadlineNs <= _now).ToArray())
+            Done(order, RequestStatus.Unavailable, $"{Name(page)} could not be brought here within rcmp.request-timeout: {job.Why}.");
+        job.Waiters.RemoveAll(w => w.DeadlineNs <= _now);
+        if (job.Waiters.Count == 0)
+        {
+            _brings.Remove(page);
+            return;
+        }
+
+        _fx.SendToShard(ShardOf(page), new BringRequest(ShardOf(page), Self, page));
+        _timers.Set(new TimerKey(TimerKind.Bring, page.Value), _now + Backoff(job.Tries++));
+    }
+
+    private void OnBringAnswered(BringAnswered m)
+    {
+        if (m.Asker != Self || !_brings.TryGetValue(m.Page, out var job)) return;
+        job.Why = m.Why;
+        if (m.Status == RequestStatus.Ok) ResendBring(m.Page);
+        else if (m.Status == RequestStatus.PageNotFound) EndBring(m.Page, m.Status, $"{Name(m.Page)} was never allocated, or was freed.");
+    }
+
+    private void EndBring(PageId page, RequestStatus status, string why)
+    {
+        if (!_brings.Remove(page, out var job)) return;
+        _timers.Cancel(new TimerKey(TimerKind.Bring, page.Value));
+        foreach (var (order, _) in job.Waiters) Done(order, status, why);
+    }
+
+    private void OnLocatePage(LocatePage m)
+    {
+        _locates[m.Request] = (m, _now + _options.RequestTimeoutNs);
+        ResendLocate(m.Request);
+    }
+
+    private void ResendLocate(RequestId request)
+    {
+        if (!_locates.TryGetValue(request, out var locate)) return;
+        if (locate.DeadlineNs <= _now)
+        {
+            _locates.Remove(request);
+            Done(locate.Order, RequestStatus.Unavailable, $"The directory did not say within rcmp.request-timeout where {Name(locate.Order.Page)} is.");
+            return;
+        }
+
+        var shard = ShardOf(locate.Order.Page);
+        _fx.SendToShard(shard, new LocateRequest(shard, Self, locate.Order.Session, request, locate.Order.Page));
+        _timers.Set(new TimerKey(TimerKind.Locate, request.Value), _now + _options.ResendMaxNs);
+    }
+
+    private void OnLocateAnswered(LocateAnswered m)
+    {
+        if (m.Asker != Self || !_locates.Remove(m.Request, out var locate)) return;
+        _timers.Cancel(new TimerKey(TimerKind.Locate, m.Request.Value));
+        if (m.Status != RequestStatus.Ok) Done(locate.Order, m.Status, m.Why);
+        else _fx.SendToSession(m.Session, new PageLocated(m.Request, m.Page, m.Owner, m.Epoch, m.Phase, m.Heat, m.LastDecision));
+    }
+
+    private void EndSession(SessionToken session, ISessionRequest? waiter)
+    {
+        _ended.Add(session, true);
+        if (!_sessionEnds.TryGetValue(session, out var end))
+        {
+            _sessionEnds[session] = end = new SessionEnd();
+            foreach (var entry in Roster.Entries)
+            {
+                if (!entry.Forgotten && entry.Rack != Self.Rack) end.Racks.Add(entry.Rack);
+            }
+        }
+
+        if (waiter is not null) end.Waiters.Add(waiter);
+        FreeSessionPages(session);
+        ResendSessionEnd(session);
+    }
+
+    private void FreeSessionPages(SessionToken session)
+    {
+        if (!_sessionPages.TryGetValue(session, out var pages)) return;
+        foreach (var page in pages.ToArray()) EndIfSessionEnded(page);
+    }
+
+    private void EndIfSessionEnded(PageId page)
+    {
+        if (TryRow(page, out _, out var row) && row.State == RowState.Resident && !row.Session.IsNone && _ended.TryGet(row.Session, out _)) FreeOwn(page);
+    }
+
+    private void CheckEndedSession(SessionToken session)
+    {
+        if (!session.IsNone && _sessionEnds.ContainsKey(session)) ResendSessionEnd(session);
+    }
+
+    private void ResendSessionEnd(SessionToken session)
+    {
+        if (!_sessionEnds.TryGetValue(session, out var end)) return;
+        end.Racks.RemoveWhere(IsForgotten);
+        if (end.Racks.Count == 0 && !_sessionPages.ContainsKey(session))
+        {
+            _sessionEnds.Remove(session);
+            _timers.Cancel(new TimerKey(TimerKind.SessionEnd, session.Value));
+            foreach (var waiter in end.Waiters) Done(waiter, RequestStatus.Ok, "");
+            _fx.SessionFreed(session);
+            return;
+        }
+
+        FreeSessionPages(session);
+        foreach (var rack in end.Racks) _fx.SendToRack(rack, new SessionEnded(Self, rack, session));
+        _timers.Set(new TimerKey(TimerKind.SessionEnd, session.Value), _now + Backoff(end.Tries++));
+    }
+
+    private void OnSessionEnded(SessionEnded m)
+    {
+        if (m.To != Self.Rack) return;
+        _ended.Add(m.Session, true);
+        FreeSessionPages(m.Session);
+        if (!_sessionPages.ContainsKey(m.Session)) _fx.SendToRack(m.From.Rack, new SessionForgotten(Self, m.From, m.Session));
+    }
+
+    private void OnSessionForgotten(SessionForgotten m)
+    {
+        if (m.To != Self || !_sessionEnds.TryGetValue(m.Session, out var end) || !end.Racks.Remove(m.From.Rack)) return;
+        if (end.Racks.Count == 0) ResendSessionEnd(m.Session);
+    }
+}
