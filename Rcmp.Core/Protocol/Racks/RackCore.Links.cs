@@ -150,7 +150,7 @@ internal sealed partial class RackCore
     private void ConfirmDead(OwnerLink link)
     {
         link.ConfirmedDead = true;
-        _fx.ReleaseConnectionsOf(link.Id);
+        _fx.ReleaseConnectionsOf(link.Record!);
         foreach (var (id, request) in _destroyRequests.Where(d => d.Value.Link == link).ToArray()) EndDestroy(id, request);
         QuiesceDeadLink(link.Slot);
     }
