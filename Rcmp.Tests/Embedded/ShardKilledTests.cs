@@ -1,0 +1,53 @@
+using Rcmp.Protocol.Messages;
+
+namespace Rcmp.Tests.Embedded;
+
+/// <summary>A directory shard that dies at each step of a move: real regions and guards, the shard's memory gone.</summary>
+public sealed class ShardKilledTests
+{
+    [Theory]
+    [InlineData("Leave")]
+    [InlineData("Pull")]
+    [InlineData("Commit")]
+    [InlineData("Release")]
+    [InlineData("Settle")]
+    public async Task APageSurvivesTheDeathOfItsShard(string step)
+    {
+        var order = Enum.Parse<OrderKind>(step);
+        await using var pools = await EmbeddedPools.StartAsync(new EmbeddedPoolOptions { Racks = 2, RegionSize = 32 << 20, Policy = SwapPolicy.DirectIo });
+        var first = pools.Connect(0);
+        var second = pools.Connect(1);
+        var address = await first.AllocatePagesAsync(1);
+        first.Write(address, 0x5EEDul);
+
+        var killed = 0;
+        pools.Cluster.ShardSending = (shard, message) =>
+        {
+            if (message is PageOrder page && page.Order == order && Interlocked.Increment(ref killed) == 1) pools.Cluster.ReplaceShard(shard);
+        };
+        await BringAsync(second, address);
+        Assert.True(killed > 0, $"no {order} was sent");
+        pools.Cluster.ShardSending = null;
+
+        Assert.Equal(0x5EEDul, first.Read<ulong>(address));
+        second.Write(address, 0xBEEFul);
+        // The page is not stuck: it goes back, with its last write, and can be freed.
+        await BringAsync(first, address);
+        Assert.Equal(0xBEEFul, second.Read<ulong>(address));
+        await first.FreePagesAsync(address, 1);
+        Assert.Throws<PageNotFoundException>(() => second.Read<ulong>(address));
+    }
+
+    private static Task BringAsync(IMemoryPool pool, GAddr address) => Eventually.TrueAsync(async () =>
+    {
+        try
+        {
+            (await pool.PinAsync(address)).Dispose();
+            return true;
+        }
+        catch (PoolException e) when (e.IsTransient)
+        {
+            return false;
+        }
+    }, $"{address} to come to rack {pool.Info.Rack}");
+}

@@ -1,0 +1,79 @@
+using System.Globalization;
+using Rcmp.Tests.Workers;
+
+namespace Rcmp.Tests.Processes;
+
+/// <summary>Clients and daemons that are killed.</summary>
+public sealed class DeadProcessTests
+{
+    [Fact]
+    public async Task AClientKilledWhileItWritesLeavesItsPagesFreeToMove()
+    {
+        await using var pool = await ProcessPool.StartAsync(2, ("rcmp.swap.policy", "direct-io"));
+        var writer = await pool.StartClientAsync(0);
+        var remoteWriter = await pool.StartClientAsync(1);
+        var other = await pool.StartClientAsync(1);
+        var pages = await writer.AllocateAsync(8);
+        await writer.SayAsync($"{WorkerProtocol.Start} w write {pages} 8");
+        await remoteWriter.SayAsync($"{WorkerProtocol.Start} w write {pages} 8");
+        // One guard is certainly held when its process dies.
+        await writer.SayAsync($"{WorkerProtocol.Pin} {pages}");
+        await Task.WhenAll(writer.KillAsync(), remoteWriter.KillAsync());
+
+        // A pin brings the page: every guard and every connection of the dead must be out of the way.
+        for (var page = 0; page < 8; page++)
+        {
+            var address = pages + page * 4096;
+            await other.SayAsync($"{WorkerProtocol.Pin} {address}");
+            Assert.Equal(other.Rack.ToString(), await other.SayAsync($"{WorkerProtocol.Owner} {address}"));
+            await other.SayAsync($"{WorkerProtocol.Add} {address} 1");
+        }
+    }
+
+    [Fact]
+    public async Task ADaemonKilledAndRestartedHasLostNothingAndItsClientsGoOn()
+    {
+        await using var pool = await ProcessPool.StartAsync(2);
+        var near = await pool.StartClientAsync(0);
+        var far = await pool.StartClientAsync(1);
+        var data = await near.AllocateAsync(500);
+        var counters = await near.AllocateAsync(4);
+        await near.SayAsync($"{WorkerProtocol.Fill} {data} 500 1");
+        await near.SayAsync($"{WorkerProtocol.Start} c count {counters} 4");
+
+        var rack = pool.Cluster.Racks[0];
+        await rack.KillAsync();
+        // The rack's own pages need no daemon.
+        await near.SayAsync($"{WorkerProtocol.Verify} {data} 500 1");
+        await pool.Cluster.RestartAsync(rack, TestContext.Current.CancellationToken);
+
+        await near.SayAsync($"{WorkerProtocol.Verify} {data} 500 1");
+        await far.SayAsync($"{WorkerProtocol.Verify} {data} 500 1");
+        var rounds = long.Parse(await near.SayAsync($"{WorkerProtocol.Stop} c"), CultureInfo.InvariantCulture);
+        for (var i = 0; i < 4; i++)
+            Assert.Equal(rounds.ToString(CultureInfo.InvariantCulture), await far.SayAsync($"{WorkerProtocol.Word} {counters + i * 4096}"));
+
+        // And it serves: new pages, and sessions that were open before.
+        var more = await near.AllocateAsync(10);
+        await near.SayAsync($"{WorkerProtocol.Fill} {more} 10 2");
+        await far.SayAsync($"{WorkerProtocol.Verify} {more} 10 2");
+    }
+
+    [Fact]
+    public async Task WithTheMasterKilledResolvedPagesAndTheRacksOwnFramesStayUsable()
+    {
+        await using var pool = await ProcessPool.StartAsync();
+        var near = await pool.StartClientAsync(0);
+        var far = await pool.StartClientAsync(1);
+        var data = await near.AllocateAsync(16);
+        await near.SayAsync($"{WorkerProtocol.Fill} {data} 16 1");
+        await far.SayAsync($"{WorkerProtocol.Verify} {data} 16 1");
+        await pool.Cluster.Masters[0].KillAsync();
+        await near.SayAsync($"{WorkerProtocol.Verify} {data} 16 1");
+        await far.SayAsync($"{WorkerProtocol.Verify} {data} 16 1");
+        var more = await near.AllocateAsync(4);
+        await near.SayAsync($"{WorkerProtocol.Fill} {more} 4 2");
+        await pool.Cluster.RestartAsync(pool.Cluster.Masters[0], TestContext.Current.CancellationToken);
+        await far.SayAsync($"{WorkerProtocol.Verify} {more} 4 2");
+    }
+}

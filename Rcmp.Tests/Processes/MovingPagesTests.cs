@@ -1,0 +1,41 @@
+using System.Globalization;
+using Rcmp.Tests.Workers;
+
+namespace Rcmp.Tests.Processes;
+
+/// <summary>All operations from both racks on the same pages, while the pages move back and forth.</summary>
+public sealed class MovingPagesTests
+{
+    private const int Pages = 4;
+    private const int Increments = 20_000;
+
+    [Fact]
+    public async Task CountersOfFourClientsSumExactlyAndStampsNeverGoBack()
+    {
+        // Swap at first touch, and no rest after it: the pages move as often as they can.
+        await using var pool = await ProcessPool.StartAsync(2, ("rcmp.swap.policy", "swap"), ("rcmp.swap.min-residence", "1ms"));
+        var clients = new[] { await pool.StartClientAsync(0), await pool.StartClientAsync(1), await pool.StartClientAsync(0), await pool.StartClientAsync(1) };
+        var counters = await clients[0].AllocateAsync(1);
+        var stamps = await clients[0].AllocateAsync(Pages);
+
+        await clients[0].SayAsync($"{WorkerProtocol.Start} stamps stamp {stamps} {Pages}");
+        await clients[1].SayAsync($"{WorkerProtocol.Start} watch watch {stamps} {Pages}");
+        await clients[2].SayAsync($"{WorkerProtocol.Start} watch watch {stamps} {Pages}");
+        await Task.WhenAll(clients.Select(async client =>
+        {
+            await client.SayAsync($"{WorkerProtocol.Add} {counters} {Increments}");
+            await client.SayAsync($"{WorkerProtocol.Swap} {counters + 8} {Increments}");
+        }));
+        var rounds = long.Parse(await clients[0].SayAsync($"{WorkerProtocol.Stop} stamps"), CultureInfo.InvariantCulture);
+        Assert.True(rounds > 10, $"the stamps were written {rounds} times");
+        Assert.NotEqual("0", await clients[1].SayAsync($"{WorkerProtocol.Stop} watch"));
+        Assert.NotEqual("0", await clients[2].SayAsync($"{WorkerProtocol.Stop} watch"));
+
+        var total = (clients.Length * Increments).ToString(CultureInfo.InvariantCulture);
+        foreach (var client in clients)
+        {
+            Assert.Equal(total, await client.SayAsync($"{WorkerProtocol.Word} {counters}"));
+            Assert.Equal(total, await client.SayAsync($"{WorkerProtocol.Word} {counters + 8}"));
+        }
+    }
+}

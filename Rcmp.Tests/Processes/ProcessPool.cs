@@ -1,0 +1,45 @@
+using Rcmp.Hosts.Cli;
+using Rcmp.Hosts.Local;
+using Rcmp.Tests.Workers;
+
+namespace Rcmp.Tests.Processes;
+
+/// <summary>A pool of real processes with client processes in its racks; all of them are gone at the end of a test.</summary>
+internal sealed class ProcessPool : IAsyncDisposable
+{
+    private readonly List<WorkerProcess> _workers = [];
+
+    private ProcessPool(LocalCluster cluster) => Cluster = cluster;
+
+    public LocalCluster Cluster { get; }
+
+    public static async Task<ProcessPool> StartAsync(int racks = 2, params (string Key, string Value)[] settings)
+    {
+        var directory = Directory.CreateTempSubdirectory("rcmp-test-").FullName;
+        var options = new LocalClusterOptions
+        {
+            Directory = directory,
+            Racks = racks,
+            RegionSize = ByteSize.MiB(32),
+            Ephemeral = true,
+            Settings = settings.ToDictionary(pair => pair.Key, pair => pair.Value),
+        };
+        var cluster = LocalCluster.Prepare(options, TestContext.Current.SendDiagnosticMessage);
+        var pool = new ProcessPool(cluster);
+        await cluster.StartAsync(TestContext.Current.SendDiagnosticMessage, TestContext.Current.CancellationToken);
+        return pool;
+    }
+
+    public async Task<WorkerProcess> StartClientAsync(int rack)
+    {
+        var worker = await WorkerProcess.StartAsync(Cluster.ClientConfiguration(rack));
+        _workers.Add(worker);
+        return worker;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var worker in _workers) await worker.DisposeAsync();
+        await Cluster.DisposeAsync();
+    }
+}

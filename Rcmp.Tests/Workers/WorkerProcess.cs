@@ -1,0 +1,66 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Rcmp.Tests.Workers;
+
+/// <summary>A client process as the test sees it. Killed at the end.</summary>
+internal sealed class WorkerProcess : IAsyncDisposable
+{
+    private static readonly TimeSpan ReplyTimeout = TimeSpan.FromSeconds(60);
+
+    private readonly Process _process;
+
+    private WorkerProcess(Process process) => _process = process;
+
+    public int Id => _process.Id;
+
+    public RackId Rack { get; private set; }
+
+    public static async Task<WorkerProcess> StartAsync(string configuration)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true };
+        foreach (var argument in (string[])[typeof(WorkerProcess).Assembly.Location, WorkerProtocol.Switch, configuration]) start.ArgumentList.Add(argument);
+        var worker = new WorkerProcess(Process.Start(start)!);
+        worker.Rack = new RackId(ushort.Parse(await worker.ReplyAsync("connect"), CultureInfo.InvariantCulture));
+        return worker;
+    }
+
+    /// <summary>Sends a line and returns the answer behind <c>ok</c>; an <c>error</c> fails the test.</summary>
+    public async Task<string> SayAsync(string line)
+    {
+        await _process.StandardInput.WriteLineAsync(line);
+        await _process.StandardInput.FlushAsync();
+        return await ReplyAsync(line);
+    }
+
+    public async Task<GAddr> AllocateAsync(int pages) =>
+        GAddr.Parse(await SayAsync(string.Create(CultureInfo.InvariantCulture, $"{WorkerProtocol.Allocate} {pages}")));
+
+    /// <summary>SIGKILL.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>SIGSTOP or SIGCONT.</summary>
+    public async Task SuspendAsync(bool suspend)
+    {
+        using var kill = Process.Start("/bin/sh", ["-c", string.Create(CultureInfo.InvariantCulture, $"kill -{(suspend ? "STOP" : "CONT")} {Id}")]);
+        await kill.WaitForExitAsync();
+        Assert.Equal(0, kill.ExitCode);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited) await KillAsync();
+        _process.Dispose();
+    }
+
+    private async Task<string> ReplyAsync(string line)
+    {
+        var reply = await _process.StandardOutput.ReadLineAsync().WaitAsync(ReplyTimeout) ?? throw new InvalidOperationException($"the worker ended at '{line}'");
+        Assert.True(reply.StartsWith("ok", StringComparison.Ordinal), $"{line}: {reply}");
+        return reply.Length > 3 ? reply[3..] : "";
+    }
+}
