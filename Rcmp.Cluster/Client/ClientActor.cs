@@ -71,7 +71,7 @@ internal sealed class ClientActor : ReceiveActor, IWithTimers
             {
                 case RequestStatus.Mismatch: Refuse(new PoolMismatchException(refused.Message)); break;
                 case RequestStatus.Exhausted: Refuse(new PoolExhaustedException(refused.Message)); break;
-                // Not registered yet: it will be.
+                    // Not registered yet: it will be.
             }
         });
     }

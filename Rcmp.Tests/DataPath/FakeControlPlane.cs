@@ -56,7 +56,8 @@ internal sealed class FakeControlPlane : IControlPlane
             {
                 source.TrySetException(e);
             }
-        }) { IsBackground = true }.Start();
+        })
+        { IsBackground = true }.Start();
         return source.Task;
     }
 
