@@ -1,0 +1,29 @@
+using Rcmp.DataPath;
+
+namespace Rcmp.Tests.DataPath;
+
+/// <summary>Needs a quiet machine and a Release build; run with <c>-trait Tier=perf</c>.</summary>
+[Trait("Tier", "perf")]
+public sealed class HitPerformance(ITestOutputHelper output)
+{
+    [Theory]
+    [InlineData(1L << 30, 1.6, double.MaxValue)]
+    [InlineData(16L << 20, double.MaxValue, 10.0)]
+    public void ARackHitCostsLittleMoreThanACopy(long range, double ratioMax, double meanMax)
+    {
+        using var rack = new HandDrivenRack(regionBytes: range + (range >> 2) + (32 << 20));
+        var pages = (int)(range / rack.PageSize);
+        rack.PlaceFirst(pages);
+        for (var i = 0; i < pages; i++)
+            rack.Region.FrameSpan(new FrameIndex((uint)i)).Fill((byte)i);
+        using var pool = rack.Connect(new FakeControlPlane());
+        var random = new Random(42);
+        var addresses = new GAddr[1 << 21];
+        for (var i = 0; i < addresses.Length; i++)
+            addresses[i] = rack.Address(1) + random.NextInt64(range / 64) * 64;
+        var result = new HitBenchmark(pool, addresses).Run(TimeSpan.FromSeconds(3));
+        output.WriteLine($"{range >> 20} MiB: rack hit {result.RackHitMeanNs:F2} ns, plain copy {result.PlainCopyMeanNs:F2} ns, ratio {result.Ratio:F2}");
+        Assert.True(result.Ratio <= ratioMax, $"{result}");
+        Assert.True(result.RackHitMeanNs <= meanMax, $"{result}");
+    }
+}
