@@ -80,6 +80,10 @@ internal sealed class ServedMemory : IDisposable
         Volatile.Write(ref entry.Location, location.Word);
     }
 
+    /// <summary>Serves the same memory at another address too; only ever expected to fail.</summary>
+    public void ExposeAgain(string address, int serviceThreads = 1) =>
+        NativeFabric.Expose(new FabricRegionView(_memory.Address, Layout), Options with { Address = address, ServiceThreads = serviceThreads }).Dispose();
+
     /// <summary>Accepts the link and opens a connection over it.</summary>
     public FabricCaller Connect(ConnectionRole role = ConnectionRole.Client, LinkId? link = null)
     {
