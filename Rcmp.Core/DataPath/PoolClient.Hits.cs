@@ -149,7 +149,7 @@ internal sealed unsafe partial class PoolClient
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool IsInOnePage(GAddr address, uint length) =>
-        (address.Value & ((1UL << _pageShift) - 1)) + length <= 1UL << _pageShift;
+        (address.Value & _pageMask) + length <= _pageMask + 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsWord(GAddr address) => (address.Value & (sizeof(ulong) - 1)) == 0;
@@ -181,7 +181,7 @@ internal sealed unsafe partial class PoolClient
             {
                 var location = new Location(Volatile.Read(ref at->Location));
                 if (location.Kind == LocationKind.Resident && location.Frame.Value < _frameCount && Volatile.Read(ref at->Page) == page)
-                    return _frames + ((long)location.Frame.Value << _pageShift) + (address.Value & ((1UL << _pageShift) - 1));
+                    return _frames + ((long)location.Frame.Value << _pageShift) + (address.Value & _pageMask);
             }
         }
 

@@ -41,7 +41,7 @@ internal sealed unsafe partial class PoolClient
                 return LookupResult.Remote;
             }
 
-            Carry(ref access, FrameBytes(word.Frame) + (access.Address & PageMask));
+            Carry(ref access, FrameBytes(word.Frame) + (access.Address & _pageMask));
             CountHit(slot, access.Entry);
             access.State = AccessState.Done;
             return LookupResult.Done;
@@ -54,8 +54,6 @@ internal sealed unsafe partial class PoolClient
                 _slots.ExitShared();
         }
     }
-
-    private ulong PageMask => (1UL << _pageShift) - 1;
 
     private byte* FrameBytes(FrameIndex frame)
     {

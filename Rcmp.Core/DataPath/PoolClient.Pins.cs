@@ -46,7 +46,7 @@ internal sealed unsafe partial class PoolClient
             var word = LoadLocation(address.Value >> _pageShift, out _);
             if (word.Kind != LocationKind.Resident)
                 throw new PageUnavailableException($"The page at {address} is not in rack {_grant.Rack}, so its rack hits cannot be timed.");
-            return (nint)(FrameBytes(word.Frame) + (address.Value & PageMask));
+            return (nint)(FrameBytes(word.Frame) + (address.Value & _pageMask));
         }
         finally
         {

@@ -90,7 +90,7 @@ internal sealed unsafe partial class PoolClient
                 Op = op,
                 Address = at,
                 Buffer = buffer + done,
-                Length = (uint)Math.Min(length - done, (1L << _pageShift) - (long)(at & PageMask)),
+                Length = (uint)Math.Min(length - done, (1L << _pageShift) - (long)(at & _pageMask)),
             };
             if (TryAccess(ref access) != LookupResult.Done)
                 break;

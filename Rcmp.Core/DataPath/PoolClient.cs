@@ -21,6 +21,7 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
     private readonly AccessCounter* _counters;
     private readonly long _frameCount;
     private readonly int _pageShift;
+    private readonly ulong _pageMask;
     // 0 lets a hit take the short way. Closed is set here too, and checked after the guard's store: see Close.
     private int _mode;
 
@@ -60,6 +61,7 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
         _counters = view.Counters;
         _frameCount = view.FrameCount;
         _pageShift = view.PageShift;
+        _pageMask = (1UL << view.PageShift) - 1;
         _mode = (view.UsesFence ? ModeFence : 0) | (options.RdmaOnly ? ModeRdmaOnly : 0);
         _slots = new SlotPool(view);
         _workers = new PoolWorkers(options.Threads);

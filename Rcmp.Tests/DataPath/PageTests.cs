@@ -62,12 +62,13 @@ public sealed class PageTests : IDisposable
             var reply = _pages.Answer(request);
             return request is AllocatePages or FreePages && Interlocked.Decrement(ref lost) >= 0 ? null : reply;
         };
-        var address = await _pool.AllocatePagesAsync(2);
+        await using var pool = _rack.Connect(_control, Options with { Timeout = TimeSpan.FromSeconds(6) });
+        var address = await pool.AllocatePagesAsync(2);
         Assert.Single(_control.Requests.OfType<AllocatePages>().Select(static request => request.Request).Distinct());
         Assert.Equal(2, _control.Count<AllocatePages>());
         Assert.Equal(2, _pages.PagesInUse);
         lost = 1;
-        await _pool.FreePagesAsync(address, 2);
+        await pool.FreePagesAsync(address, 2);
         Assert.Single(_control.Requests.OfType<FreePages>().Select(static request => request.Request).Distinct());
         Assert.Equal(0, _pages.PagesInUse);
     }

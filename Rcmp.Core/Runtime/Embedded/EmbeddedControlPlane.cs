@@ -19,19 +19,17 @@ internal sealed class EmbeddedControlPlane(RackHost host, SessionToken session, 
 
     public SessionToken Session => session;
 
-    public async Task<ISessionReply> AskAsync(ISessionRequest request, TimeSpan timeout, CancellationToken ct)
+    public Task<ISessionReply> AskAsync(ISessionRequest request, TimeSpan timeout, CancellationToken ct)
     {
-        var waiting = new TaskCompletionSource<ISessionReply>(TaskCreationOptions.RunContinuationsAsynchronously);
+        // No continuation of this task may need the thread pool, all of whose threads may be waiting for this very answer. What runs in the
+        // completing thread is a few instructions: the client goes on in threads of its own.
+        var waiting = new TaskCompletionSource<ISessionReply>();
         _waiting[request.Request] = waiting;
-        try
-        {
-            host.Deliver(request);
-            return await waiting.Task.WaitAsync(timeout, ct).ConfigureAwait(false);
-        }
-        finally
-        {
-            _waiting.TryRemove(request.Request, out _);
-        }
+        var reply = waiting.Task.WaitAsync(timeout, ct);
+        _ = reply.ContinueWith(
+            _ => _waiting.TryRemove(request.Request, out var _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        host.Deliver(request);
+        return reply;
     }
 
     public void Tell(ISessionRequest request) => host.Deliver(request);
