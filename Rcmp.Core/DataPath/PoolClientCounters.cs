@@ -14,6 +14,7 @@ internal sealed class PoolClientCounters
 
     public void CountRemote(Fabric.FabricOp op)
     {
+        ThreadActivity.CountRemote();
         ref var counter = ref _atomics;
         if (op == Fabric.FabricOp.Read)
             counter = ref _reads;

@@ -25,6 +25,11 @@ internal sealed class CommandTree
         root.Add(tree.Version);
         root.Add(tree.Verbose);
         root.Add(tree.NoColor);
+        root.Add(new DemoCommand());
+        root.Add(Group("bench", "Measure the pool.", new BenchCommand()));
+        root.Add(new UpCommand());
+        root.Add(new DownCommand());
+        root.Add(new LogsCommand());
         root.Add(Group("region", "Make and look at a rack's memory.", new RegionCreateCommand()));
         root.Add(Group("config", "Look at HOCON files.", new ConfigCheckCommand(), new ConfigShowCommand()));
         root.Add(new DoctorCommand());

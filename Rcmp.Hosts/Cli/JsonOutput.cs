@@ -6,7 +6,11 @@ namespace Rcmp.Hosts.Cli;
 /// <summary>How <c>--json</c> objects look: camel case, one line.</summary>
 internal static class JsonOutput
 {
-    public static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    public static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Converters = { new GAddrJsonConverter() },
+    };
 
     public static void Write<T>(TextWriter writer, T value)
     {

@@ -16,16 +16,20 @@ internal static class RcmpProgram
     public static async Task<int> RunAsync(string[] arguments, CommandIo io)
     {
         using var stop = new CancellationTokenSource();
+        var interrupted = false;
         void OnSignal(PosixSignalContext signal)
         {
             if (stop.IsCancellationRequested) return;
             signal.Cancel = true;
+            interrupted = signal.Signal == PosixSignal.SIGINT;
             stop.Cancel();
         }
 
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
-        return await RunAsync(arguments, io, stop.Token);
+        var exitCode = await RunAsync(arguments, io, stop.Token);
+        // SIGTERM is how a service is ended: nothing went wrong. Ctrl-C is told apart for scripts.
+        return exitCode == ExitCodes.Done && interrupted ? ExitCodes.Interrupted : exitCode;
     }
 
     public static async Task<int> RunAsync(string[] arguments, CommandIo io, CancellationToken ct)

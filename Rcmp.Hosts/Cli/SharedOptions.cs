@@ -12,6 +12,9 @@ internal static class SharedOptions
 
     public static Option<string?> Directory() => Text("--dir", "DIR", "The local cluster's directory (default: the one that 'rcmp up' without --dir uses).");
 
+    public static Option<string?> Policy() =>
+        Choice("--policy", "When pages move: rcmp.swap.policy (default adaptive).", "adaptive", "watermark", "direct-io", "swap", "rdma-only");
+
     public static Option<string?> Text(string name, string helpName, string description) => new(name) { HelpName = helpName, Description = description };
 
     public static Option<ByteSize?> Size(string name, string description) => new(name)

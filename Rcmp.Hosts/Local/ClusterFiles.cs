@@ -2,14 +2,13 @@ using System.Globalization;
 using System.IO.Hashing;
 using System.Text;
 using Rcmp.Hosts.Cli;
+using Rcmp.Runtime;
 
 namespace Rcmp.Hosts.Local;
 
 /// <summary>Writes a local cluster's files: a HOCON file per node and per rack's clients, and the manifest.</summary>
 internal static class ClusterFiles
 {
-    private const string SharedMemory = "/dev/shm";
-
     /// <summary>What is left free of /dev/shm: sessions' and other programs' files.</summary>
     private const long SharedMemorySlack = 16 << 20;
 
@@ -28,6 +27,14 @@ internal static class ClusterFiles
         return manifest;
     }
 
+    /// <summary>Removes all but the logs, which may be wanted.</summary>
+    public static void Remove(string directory, ClusterManifest manifest)
+    {
+        foreach (var node in manifest.Nodes) File.Delete(ConfigurationOf(directory, node.Name));
+        for (var i = 0; i < manifest.Nodes.Count(n => n.Role == "rack"); i++) File.Delete(ConfigurationOf(directory, $"client{i}"));
+        File.Delete(Path.Combine(directory, ClusterManifest.FileName));
+    }
+
     public static string ConfigurationOf(string directory, string name) => Path.Combine(directory, name + ".conf");
 
     public static string LogOf(string directory, string name) => Path.Combine(directory, name + ".log");
@@ -41,13 +48,13 @@ internal static class ClusterFiles
     private static string[] PlaceRegions(LocalClusterOptions options, Action<string> say)
     {
         var needed = options.RegionSize.Bytes * options.Racks + SharedMemorySlack;
-        var free = Directory.Exists(SharedMemory) ? new DriveInfo(SharedMemory).AvailableFreeSpace : 0;
-        var shared = free >= needed;
+        var free = Directory.Exists(RegionFiles.SharedMemory) ? new DriveInfo(RegionFiles.SharedMemory).AvailableFreeSpace : 0;
+        var shared = RegionFiles.HasRoom(RegionFiles.SharedMemory, needed);
         if (!shared)
-            say($"{SharedMemory} has {new ByteSize(free).ToShortString()} free, {new ByteSize(needed).ToShortString()} are needed: the regions are files in {options.Directory} (slower at first touch, and written back to disk)");
+            say($"{RegionFiles.SharedMemory} has {new ByteSize(free).ToShortString()} free, {new ByteSize(needed).ToShortString()} are needed: the regions are files in {options.Directory} (slower at first touch, and written back to disk)");
         var tag = XxHash32.HashToUInt32(Encoding.UTF8.GetBytes(options.Directory)).ToString("x8", CultureInfo.InvariantCulture);
         return [.. Enumerable.Range(0, options.Racks).Select(i => shared
-            ? Path.Combine(SharedMemory, string.Create(CultureInfo.InvariantCulture, $"rcmp-{tag}-rack{i}"))
+            ? Path.Combine(RegionFiles.SharedMemory, string.Create(CultureInfo.InvariantCulture, $"rcmp-{tag}-rack{i}"))
             : Path.Combine(options.Directory, string.Create(CultureInfo.InvariantCulture, $"rack{i}.region")))];
     }
 

@@ -55,6 +55,7 @@ internal sealed class LocalCluster : IAsyncDisposable
                 say($"taking up pool {poolId}, whose regions were kept");
             }
         }
+        foreach (var log in System.IO.Directory.Exists(options.Directory) ? System.IO.Directory.GetFiles(options.Directory, "*.log") : []) File.Delete(log);
         return new LocalCluster(options.Directory, ClusterFiles.Write(options, poolId, say), options.Detached);
     }
 
@@ -109,7 +110,7 @@ internal sealed class LocalCluster : IAsyncDisposable
         if (keepRegions) return;
         foreach (var rack in Racks) RegionFiles.Remove(rack.Node.RegionPath!);
         if (Manifest.Ephemeral) System.IO.Directory.Delete(Directory, true);
-        else File.Delete(Path.Combine(Directory, ClusterManifest.FileName));
+        else ClusterFiles.Remove(Directory, Manifest);
     }
 
     public async ValueTask DisposeAsync()

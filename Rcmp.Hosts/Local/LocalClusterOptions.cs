@@ -5,6 +5,8 @@ namespace Rcmp.Hosts.Local;
 /// <summary>What a local cluster of processes is made of.</summary>
 internal sealed record LocalClusterOptions
 {
+    private const long RegionSizeMin = 8 << 20;
+
     public required string Directory { get; init; }
 
     public int Masters { get; init; } = 1;
@@ -24,6 +26,14 @@ internal sealed record LocalClusterOptions
 
     /// <summary>Further <c>rcmp.*</c> keys of every node.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Before anything is touched.</summary>
+    public void Validate()
+    {
+        if (!PageGeometry.IsValidPageSize(PageSize.Bytes)) throw CommandException.Usage($"--page-size: {PageSize} is not a power of two from 4KiB to 2MiB");
+        if (RegionSize.Bytes < RegionSizeMin) throw CommandException.Usage($"--region-size: {RegionSize} is too small, the minimum is {new ByteSize(RegionSizeMin)}");
+        if (RegionSize.Bytes < 16 * PageSize.Bytes) throw CommandException.Usage($"--region-size: {RegionSize} is too small for pages of {PageSize}");
+    }
 
     /// <summary>Where the cluster lies that <c>up</c> without <c>--dir</c> starts.</summary>
     public static string DefaultDirectory
