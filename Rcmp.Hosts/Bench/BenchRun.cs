@@ -57,7 +57,7 @@ internal sealed class BenchRun(BenchOptions options, Action<string> say)
     {
         say($"{clients.Count} clients of {options.Threads} threads {options.Operation} {options.Payload} in {new ByteSize(pages * clients[0].PageSize).ToShortString()}, {options.Distribution}"
             + (options.Distribution == KeyDistribution.Zipf ? $" {options.Theta}" : "") + $", policy {options.Policy}");
-        await using var monitor = await PoolMonitor.ConnectAsync(configuration, ct);
+        await using var monitor = PoolMonitor.Of(configuration);
         var swapsBefore = await monitor.SwapsAsync(ct);
         var replies = await Task.WhenAll(clients.Select((client, i) => client.AskAsync(new ClientRequest { Kind = ClientRequest.Run, Workload = SpecOf(i, address, pages) }, null, ct)));
         var swaps = await monitor.SwapsAsync(ct) - swapsBefore;

@@ -26,14 +26,21 @@ internal sealed class CommandTree
         root.Add(tree.Verbose);
         root.Add(tree.NoColor);
         root.Add(new DemoCommand());
-        root.Add(Group("bench", "Measure the pool.", new BenchCommand()));
         root.Add(new UpCommand());
         root.Add(new DownCommand());
+        root.Add(new StatusCommand());
+        root.Add(new TopCommand());
         root.Add(new LogsCommand());
+        root.Add(new ShellHostCommand());
+        root.Add(new LocateCommand());
+        root.Add(Group("bench", "Measure the pool.", new BenchCommand()));
+        root.Add(new MasterCommand());
+        root.Add(new RackCommand());
         root.Add(Group("region", "Make and look at a rack's memory.", new RegionCreateCommand()));
         root.Add(Group("config", "Look at HOCON files.", new ConfigCheckCommand(), new ConfigShowCommand()));
         root.Add(new DoctorCommand());
         root.Add(new SetupCommand());
+        root.Add(new ClientProcessCommand());
         return tree;
     }
 

@@ -3,8 +3,12 @@ using System.CommandLine;
 namespace Rcmp.Hosts.Cli;
 
 /// <summary>A command that does something. Its constructor only declares: what it needs is loaded when it runs.</summary>
-internal abstract class RcmpCommand(string name, string description) : Command(name, description)
+internal abstract class RcmpCommand : Command
 {
+    // Without an action, a command that has commands below it could not be run itself.
+    protected RcmpCommand(string name, string description)
+        : base(name, description) => SetAction(_ => ExitCodes.Done);
+
     public abstract Task<int> RunAsync(CommandContext context, CancellationToken ct);
 }
 

@@ -72,8 +72,10 @@ internal sealed class RackCommand : NodeCommand
     private RackNodeOptions? _options;
 
     public RackCommand()
-        : base("rack", "Run a rack's daemon until Ctrl-C.")
+        : base("rack", "Run a rack's daemon until Ctrl-C; or take a rack out of the pool.")
     {
+        Add(RackOrderCommand.Drain());
+        Add(RackOrderCommand.Forget());
     }
 
     public override Task<int> RunAsync(CommandContext context, CancellationToken ct)

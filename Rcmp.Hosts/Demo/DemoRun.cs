@@ -96,7 +96,7 @@ internal sealed class DemoRun(DemoInput input, IDemoView view)
         view.Say("At first every access goes through the network (Direct IO). The pages that are hot there move over (swaps), and accesses become rack hits.");
         view.Say("Half-way, other pages become hot, and the pool follows.");
         view.Say("");
-        await using var monitor = await PoolMonitor.ConnectAsync(cluster.ClientConfiguration(1), ct);
+        await using var monitor = PoolMonitor.Of(cluster);
         var before = await monitor.SwapsAsync(ct);
         long swaps = 0;
         await view.ShowRowsAsync(async show =>
