@@ -15,12 +15,12 @@ internal sealed record HeldUpReport(PageId Page, int Tries, string By, string Wh
 internal sealed record RackReport(
     RackId Rack, Generation Generation, string State, string Why, string Address, string FabricAddress, string RegionPath, long FramesTotal,
     long FramesFree, long FramesReserved, long Resident, long Leaving, long Incoming, long Unsettled, int Links, int Holders, double Heat,
-    ValueList<SessionReport> Sessions, ValueList<HeldUpReport> HeldUp)
+    ValueList<SessionReport> Sessions, ValueList<HeldUpReport> HeldUp, long MovedIn)
 {
     /// <summary>What is known of a rack that did not answer.</summary>
     public static RackReport Silent(RosterEntry entry) => new(
         entry.Rack, entry.Generation, entry.Forgotten ? "forgotten" : "unreachable", "", entry.NodeAddress, "", "", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-        ValueList<SessionReport>.Empty, ValueList<HeldUpReport>.Empty);
+        ValueList<SessionReport>.Empty, ValueList<HeldUpReport>.Empty, 0);
 }
 
 /// <summary>Answer to <see cref="AskPoolStatus"/>. <paramref name="Master"/> is empty if there is none.</summary>

@@ -84,7 +84,7 @@ internal sealed class AdminActor : ReceiveActor, IWithTimers
                 host.RegionPath, core.FramesTotal, core.FramesFree, core.FramesReserved, core.Resident, core.Leaving, core.Incoming, core.Unsettled,
                 core.Links, core.Holders, core.Heat,
                 ValueList<SessionReport>.Of(host.Clients.Select(c => new SessionReport(c.Token, c.ClientName, c.ProcessId, now - c.OpenedNs, c.Ready))),
-                ValueList<HeldUpReport>.Of(core.HeldUp.Select(h => new HeldUpReport(h.Page, h.Tries, h.By, h.Why))))),
+                ValueList<HeldUpReport>.Of(core.HeldUp.Select(h => new HeldUpReport(h.Page, h.Tries, h.By, h.Why))), core.MovedIn)),
             Self);
     }
 

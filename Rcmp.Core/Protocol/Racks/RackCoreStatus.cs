@@ -7,4 +7,8 @@ internal sealed record HeldUpPage(PageId Page, int Tries, string By, string Why)
 internal sealed record RackCoreStatus(
     RackIncarnation Rack, bool Registered, string? NotRegisteredBecause, long FramesTotal, long FramesFree, long FramesReserved, long Resident,
     long Leaving, long Incoming, long Unsettled, int Links, int Holders, int Misses, double Heat, bool Draining,
-    ValueList<HeldUpPage> HeldUp);
+    ValueList<HeldUpPage> HeldUp)
+{
+    /// <summary>Pages that have moved here since the start: what users call swaps.</summary>
+    public long MovedIn { get; init; }
+}
