@@ -130,6 +130,7 @@ internal sealed partial class RackCore
             _pulls.Remove(order.Page);
             _timers.Cancel(new TimerKey(TimerKind.Pull, order.Page.Value));
             ChangeRow(frame, row, row with { State = RowState.Resident, Epoch = row.Epoch.Plus(1), Unsettled = true });
+            _movedIn++;
             ForgetReference(order.Page);
             OpenPage(order.Page);
             EndIfSessionEnded(order.Page);

@@ -7,6 +7,7 @@ namespace Rcmp.Protocol;
 internal sealed partial class RackCore
 {
     private readonly Dictionary<PageId, PullState> _pulls = [];
+    private long _movedIn;
     private readonly Dictionary<ulong, PageId> _pullTickets = [];
 
     private sealed class PullState(PageOrder order)
