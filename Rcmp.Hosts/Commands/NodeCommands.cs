@@ -2,7 +2,6 @@ using System.CommandLine;
 using Rcmp.Cluster.Configuration;
 using Rcmp.Cluster.Nodes;
 using Rcmp.Hosts.Cli;
-using Rcmp.Hosts.Local;
 using Rcmp.Runtime;
 
 namespace Rcmp.Hosts.Commands;
