@@ -19,11 +19,12 @@ internal sealed class MasterWatchActor : ReceiveActor, IWithTimers
         Receive<LookDue>(_ =>
         {
             if (cluster.SelfMember.Status != MemberStatus.Up || cluster.State.Members.Any(member => member.HasRole(SystemConfig.MasterRole))) return;
-            foreach (var seed in seeds) Context.ActorSelection(Paths.On(seed.Akka, Paths.Admin)).Tell(new Identify(seed));
+            // The id travels: text, since Akka's own messages carry nothing that our serializer knows.
+            foreach (var seed in seeds) Context.ActorSelection(Paths.On(seed.Akka, Paths.Admin)).Tell(new Identify(seed.ToString()));
         });
         Receive<ActorIdentity>(identity =>
         {
-            if (identity.Subject is not null && identity.MessageId is NodeAddress seed) found(seed);
+            if (identity.Subject is not null && identity.MessageId is string id && NodeAddress.TryParse(id, out var seed)) found(seed);
         });
     }
 

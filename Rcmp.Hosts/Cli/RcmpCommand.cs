@@ -29,5 +29,7 @@ internal sealed class CommandContext(ParseResult arguments, CommandIo io, bool v
 
     public T Get<T>(Argument<T> argument) => arguments.GetRequiredValue(argument);
 
+    public T? Find<T>(Argument<T> argument) => arguments.GetValue(argument);
+
     public bool Has(Option option) => arguments.GetResult(option) is { Implicit: false };
 }

@@ -29,7 +29,7 @@ internal sealed class LogsCommand : RcmpCommand
         // The logs outlive the cluster, so the files are asked and not its manifest.
         var names = Directory.Exists(directory) ? Directory.GetFiles(directory, "*.log").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal).ToList() : [];
         if (names.Count == 0) throw CommandException.Unreachable($"there are no logs in {directory}: 'rcmp up' starts a cluster");
-        if (context.Get(_node!) is { } wanted)
+        if (context.Find(_node) is { } wanted)
         {
             if (!names.Contains(wanted))
                 throw CommandException.Usage($"there is no log of '{wanted}' in {directory}" + (Suggestions.Nearest(wanted, names) is { } near ? $": did you mean '{near}'?" : ""));

@@ -44,7 +44,7 @@ internal sealed class DemoRun(DemoInput input, IDemoView view)
     private async Task<(IReadOnlyList<StoredFile> Stored, IReadOnlyList<string> Mismatches, long Swaps)> UsePoolAsync(CancellationToken ct)
     {
         var directory = Path.Combine(Path.GetTempPath(), $"rcmp-demo-{Environment.ProcessId}");
-        var options = new LocalClusterOptions { Directory = directory, Racks = Racks, RegionSize = RegionSize(), PageSize = PageSize, Ephemeral = true };
+        var options = new LocalClusterOptions { Directory = directory, Racks = Racks, RegionSize = RegionSize(), PageSize = PageSize, TimingProfile = "fast", Ephemeral = true };
         view.Say($"Starting a pool on this machine: one master and two racks, each a process, each rack with {options.RegionSize.ToShortString()} of memory.");
         await using var cluster = LocalCluster.Prepare(options, view.Say);
         await cluster.StartAsync(_ => { }, ct);

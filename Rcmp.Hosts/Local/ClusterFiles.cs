@@ -65,7 +65,7 @@ internal static class ClusterFiles
         foreach (var node in manifest.Nodes)
         {
             var text = new StringBuilder()
-                .Append($"rcmp.timing-profile = fast\nrcmp.pool {{ id = \"{manifest.PoolId}\", page-size = {options.PageSize} }}\nrcmp.seed-nodes = [{seeds}]\n")
+                .Append($"rcmp.timing-profile = {options.TimingProfile}\nrcmp.pool {{ id = \"{manifest.PoolId}\", page-size = {options.PageSize} }}\nrcmp.seed-nodes = [{seeds}]\n")
                 .Append($"rcmp.node {{ host = 127.0.0.1, port = {node.Address[(node.Address.LastIndexOf(':') + 1)..]} }}\n");
             if (node.RegionPath is not null) text.Append($"rcmp.region {{ path = \"{node.RegionPath}\", size = {options.RegionSize} }}\n");
             File.WriteAllText(ConfigurationOf(options.Directory, node.Name), text.Append(settings).ToString());
@@ -74,7 +74,7 @@ internal static class ClusterFiles
         for (var i = 0; i < racks.Count; i++)
         {
             File.WriteAllText(ConfigurationOf(options.Directory, $"client{i}"),
-                $"rcmp.timing-profile = fast\nrcmp.pool.id = \"{manifest.PoolId}\"\nrcmp.client.rack = \"{racks[i].Address}\"\n{settings}");
+                $"rcmp.timing-profile = {options.TimingProfile}\nrcmp.pool.id = \"{manifest.PoolId}\"\nrcmp.client.rack = \"{racks[i].Address}\"\n{settings}");
         }
     }
 }

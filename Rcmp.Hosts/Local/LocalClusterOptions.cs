@@ -24,6 +24,9 @@ internal sealed record LocalClusterOptions
     /// <summary>The directory goes too when the cluster is taken down.</summary>
     public bool Ephemeral { get; init; }
 
+    /// <summary><c>rcmp.timing-profile</c>: the quiet one does not take a busy machine for dead nodes.</summary>
+    public string TimingProfile { get; init; } = "default";
+
     /// <summary>Further <c>rcmp.*</c> keys of every node.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
