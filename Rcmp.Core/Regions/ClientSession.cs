@@ -102,6 +102,24 @@ internal sealed unsafe class ClientSession : IDisposable
         Volatile.Write(ref Slots[index].Retired, 1);
     }
 
+    /// <summary>Step 1 of an access, out of line: the guard, ordered before every load that follows.</summary>
+    public void Enter(int slot, PageId page, ulong connection = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)slot, (uint)_region.Layout.SlotsPerSession, nameof(slot));
+        Volatile.Write(ref Slots[slot].Connection, connection);
+        Volatile.Write(ref Slots[slot].Page, page.Value);
+        if (UsesFence)
+            Interlocked.MemoryBarrier();
+    }
+
+    /// <summary>The end of an access: what was done under the guard comes before.</summary>
+    public void Leave(int slot)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)slot, (uint)_region.Layout.SlotsPerSession, nameof(slot));
+        Volatile.Write(ref Slots[slot].Page, 0);
+        Volatile.Write(ref Slots[slot].Connection, 0);
+    }
+
     /// <summary>Retired slots that the daemon has not cleared yet.</summary>
     public int RetiredSlots
     {

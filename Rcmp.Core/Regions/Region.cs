@@ -17,6 +17,7 @@ internal sealed unsafe partial class Region : IDisposable
     private readonly RegionMapping _mapping;
     private readonly SystemCalls.FileDescriptor _file;
     private readonly byte* _base;
+    private volatile bool _disposed;
 
     private Region(string path, RegionRole role, RegionLayout layout, SystemCalls.FileDescriptor file, RegionMapping mapping)
     {
@@ -83,7 +84,7 @@ internal sealed unsafe partial class Region : IDisposable
     public bool TryPin(out RegionPin pin)
     {
         pin = default;
-        if (_mapping.IsClosed)
+        if (_disposed)
             return false;
         var added = false;
         try
@@ -102,6 +103,7 @@ internal sealed unsafe partial class Region : IDisposable
     /// <summary>Also gives up a daemon's lock.</summary>
     public void Dispose()
     {
+        _disposed = true;
         _mapping.Dispose();
         _file.Dispose();
         _sidecar?.Dispose();
