@@ -56,6 +56,7 @@ internal sealed unsafe class ClientSession : IDisposable
             // Before the first guard: from here on the daemon's barrier orders this process, or the process does it itself.
             var usesFence = forceFence || region.SessionAt(0)->UsesFence != 0 || !MemoryBarrierCalls.TryRegister();
             Volatile.Write(ref header->UsesFence, usesFence ? 1u : 0u);
+            Volatile.Write(ref header->State, (uint)SessionSlotState.Active);
             return new ClientSession(region, pin, file, index, token, usesFence);
         }
         catch

@@ -152,7 +152,7 @@ internal sealed unsafe partial class RegionStore : IRackStore
     public IEnumerable<(PageId Page, Location Location)> RemoteEntriesNear(PageId page)
     {
         var near = new List<(PageId, Location)>();
-        foreach (var line in PageTable.Lines(page.Value, _region.PageTableMask))
+        foreach (var line in PageTable.Lines(page.Value, _region.PageTableMask).Distinct())
         {
             for (var i = line; i < line + RegionLayout.LineEntries; i++)
             {

@@ -144,8 +144,9 @@ internal sealed unsafe partial class SessionTable
             return null;
         }
 
-        // The client has not come to lock it yet.
-        if (record is { State: SessionSlotState.Opening, Closed: false } && Stopwatch.GetElapsedTime(record.Since) < OpeningMax)
+        // The client has not come to lock it yet; one that came and went has said so in the header.
+        if (record is { State: SessionSlotState.Opening, Closed: false } && _region.SessionAt(record.Index)->State == (uint)SessionSlotState.Opening
+            && Stopwatch.GetElapsedTime(record.Since) < OpeningMax)
             return null;
         return Bury(record);
     }

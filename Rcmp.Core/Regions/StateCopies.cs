@@ -36,6 +36,9 @@ internal static unsafe class StateCopies
 
     public static bool IsValid(byte* copies, int copy) => TryRead(copies + copy * (long)RegionLayout.StateBytes, out _, out _);
 
+    /// <summary>A save began on the copy and did not end.</summary>
+    public static bool IsBeingWritten(byte* copies, int copy) => *(ulong*)(copies + copy * (long)RegionLayout.StateBytes + 16) == 0;
+
     public static void Write(byte* copy, ulong number, ReadOnlySpan<byte> payload)
     {
         var block = new Span<byte>(copy, RegionLayout.StateBytes);

@@ -4,8 +4,12 @@
 
 #include "layout.h"
 
-/* The distance from one probed line to the next; odd, so that every line of the table is reached. */
-static inline uint64_t rcmp_probe_step(uint64_t page) { return (((page >> 2) * 0x9E3779B97F4A7C15UL) >> 32) | 1; }
+/* The next line to probe: a random walk that starts from the page, since any regular step would stay inside of long runs. */
+static inline uint64_t rcmp_next_line(uint64_t *walk, uint64_t mask)
+{
+    *walk = *walk * 6364136223846793005UL + 1442695040888963407UL;
+    return (*walk >> 26) & mask & ~(uint64_t)(RCMP_BUCKET_ENTRIES - 1);
+}
 
 /* The entry of a page, or -1. The caller's guard is set before; mask is the number of entries minus one. */
 static inline int64_t rcmp_find_entry(const struct rcmp_page_entry *table, uint64_t mask, uint64_t page)
@@ -16,9 +20,9 @@ static inline int64_t rcmp_find_entry(const struct rcmp_page_entry *table, uint6
         return (int64_t)natural;
     if (key == 0)
         return -1;
-    uint64_t step = rcmp_probe_step(page) * RCMP_BUCKET_ENTRIES;
+    uint64_t walk = page >> 2;
     uint64_t line = natural & ~(uint64_t)(RCMP_BUCKET_ENTRIES - 1);
-    for (int probe = 0; probe <= RCMP_PROBE_LINES; probe++, line = (line + step) & mask) {
+    for (int probe = 0; probe <= RCMP_PROBE_LINES; probe++, line = rcmp_next_line(&walk, mask)) {
         for (uint64_t i = line; i < line + RCMP_BUCKET_ENTRIES; i++) {
             if (i == natural)
                 continue;

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using Microsoft.Win32.SafeHandles;
+using Rcmp.Native;
 using Rcmp.Regions;
 
 namespace Rcmp.Tests.Regions;
@@ -52,11 +54,33 @@ internal sealed class RegionFixture : IDisposable
     /// <summary>Inverts bits of a byte of the region's file.</summary>
     public void Flip(long offset, byte mask)
     {
-        using var file = File.OpenHandle(Path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-        Span<byte> value = stackalloc byte[1];
-        RandomAccess.Read(file, value, offset);
+        var value = Read(offset, 1);
         value[0] ^= mask;
-        RandomAccess.Write(file, value, offset);
+        Write(offset, value);
+    }
+
+    public byte[] Read(long offset, int length)
+    {
+        using var file = OpenUnlocked(out var handle);
+        var bytes = new byte[length];
+        using (handle)
+            RandomAccess.Read(handle, bytes, offset);
+        return bytes;
+    }
+
+    public void Write(long offset, ReadOnlySpan<byte> bytes)
+    {
+        using var file = OpenUnlocked(out var handle);
+        using (handle)
+            RandomAccess.Write(handle, bytes, offset);
+    }
+
+    // File.OpenHandle would take a lock of its own, and the daemon has it.
+    private SystemCalls.FileDescriptor OpenUnlocked(out SafeFileHandle handle)
+    {
+        var file = SystemCalls.FileDescriptor.TryOpen(Path, true, false, out _)!;
+        handle = new SafeFileHandle(file.Number, false);
+        return file;
     }
 
     public PageId Page(ulong sequence) => new PageGeometry(Layout.PageSize).MakePage(Rack, sequence);

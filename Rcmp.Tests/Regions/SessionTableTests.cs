@@ -118,8 +118,7 @@ public class SessionTableTests
     {
         var layout = fixture.Layout;
         var offset = layout.SessionsOffset + session * layout.SessionBytes + RegionLayout.SessionHeaderBytes + slot * RegionLayout.SlotBytes;
-        using var file = File.OpenHandle(fixture.Path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-        RandomAccess.Write(file, BitConverter.GetBytes(connection), offset + 8);
-        RandomAccess.Write(file, BitConverter.GetBytes(page), offset);
+        fixture.Write(offset + 8, BitConverter.GetBytes(connection));
+        fixture.Write(offset, BitConverter.GetBytes(page));
     }
 }

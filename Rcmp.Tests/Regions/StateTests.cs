@@ -59,13 +59,13 @@ public class StateTests
         using (var region = fixture.OpenDaemon())
             before = new RegionStore(region).State;
         var offset = fixture.Layout.StateOffset;
-        var bytes = new byte[2 * RegionLayout.StateBytes];
-        ReadFile(fixture.Path, offset, bytes);
-        var after = new byte[bytes.Length];
+        const int length = 2 * RegionLayout.StateBytes;
+        var bytes = fixture.Read(offset, length);
+        byte[] after;
         using (var region = fixture.OpenDaemon())
         {
             new RegionStore(region).SaveState(before with { Generation = new Generation(90), Rack = new RackId(3) });
-            ReadFile(fixture.Path, offset, after);
+            after = fixture.Read(offset, length);
         }
 
         // Two saves, one on each copy, and a cut anywhere in what they store.
@@ -76,7 +76,7 @@ public class StateTests
             var mixture = (byte[])bytes.Clone();
             foreach (var i in changed.Take(cut))
                 mixture[i] = after[i];
-            WriteFile(fixture.Path, offset, mixture);
+            fixture.Write(offset, mixture);
             using var region = fixture.OpenDaemon();
             var state = new RegionStore(region).State;
             Assert.Contains(state.Generation.Value, new ulong[] { before.Generation.Value + 1, before.Generation.Value + 2, 91 });
@@ -95,17 +95,5 @@ public class StateTests
         fixture.Flip(fixture.Layout.StateOffset + RegionLayout.StateBytes + 25, 128);
         using var damaged = fixture.OpenDaemon();
         Assert.Throws<RegionDamagedException>(() => new RegionStore(damaged));
-    }
-
-    private static void ReadFile(string path, long offset, byte[] bytes)
-    {
-        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-        RandomAccess.Read(file, bytes, offset);
-    }
-
-    private static void WriteFile(string path, long offset, byte[] bytes)
-    {
-        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-        RandomAccess.Write(file, bytes, offset);
     }
 }
