@@ -8,46 +8,51 @@ internal static unsafe class GuardLitmus
     private const int ReadsPerEntry = 24;
 
     /// <summary>Enters, reads and leaves until told to stop. Returns entries, and how many saw poison.</summary>
-    public static (long Entries, long Violations) Read(Region region, ClientSession session, int slot, PageId page, bool fence, Func<bool> stop)
+    public static (long Entries, long Violations) Read(Region region, ClientSession session, int slot, PageId page, FrameIndex frame, bool fence, Func<bool> stop)
     {
         long entries = 0;
         long violations = 0;
-        var guard = session.Slots + slot;
-        var entry = region.PageTable + region.FindEntry(page);
+        var guard = &session.Slots[slot].Page;
+        var location = &region.PageTable[region.FindEntry(page)].Location;
+        var word = (ulong*)region.FrameAt(frame);
+        var value = page.Value;
         while (true)
         {
-            // Asked for rarely: the loop must be as tight as a hit.
+            // Asked for rarely, and no call in between: the loop must be as tight as a hit, in a debug build too.
             if ((++entries & 0x3FFF) == 0 && stop())
                 return (entries, violations);
-            Volatile.Write(ref guard->Page, page.Value);
+            *guard = value;
             if (fence)
                 Interlocked.MemoryBarrier();
-            var location = new Location(Volatile.Read(ref entry->Location));
-            if (location.Kind == LocationKind.Resident)
-                violations += SawPoison((ulong*)region.FrameAt(location.Frame)) ? 1 : 0;
-            Volatile.Write(ref guard->Page, 0);
+            if ((Volatile.Read(ref *location) & Location.KindMask) == (ulong)LocationKind.Resident && SawPoison(word))
+                violations++;
+            Volatile.Write(ref *guard, 0);
         }
     }
 
     /// <summary>Takes the page away and gives it back until told to stop. Returns how often.</summary>
-    public static long Move(RegionStore store, Region region, GuardTable guards, PageId page, FrameIndex frame, bool barrier, Func<bool> stop)
+    public static long Move(Region region, GuardTable guards, int session, int slot, PageId page, FrameIndex frame, bool barrier, Func<bool> stop)
     {
+        var guard = &region.SlotsAt(session)[slot].Page;
+        var location = &region.PageTable[region.FindEntry(page)].Location;
         var word = (ulong*)region.FrameAt(frame);
-        var resident = store.Lookup(page);
+        var resident = *location;
+        var moving = Location.Moving.Word;
         long moves = 0;
         for (; (moves & 0x3F) != 0 || !stop(); moves++)
         {
-            store.TrySetLocation(page, Location.Moving);
+            *location = moving;
             if (barrier)
                 guards.Barrier();
-            if (guards.WaitQuiet(page, 1_000_000_000, false).Quiet)
+            // The first look comes at once: anything in between would be as good as a barrier.
+            if (Volatile.Read(ref *guard) == 0 || guards.WaitQuiet(page, 1_000_000_000, false).Quiet)
             {
                 Volatile.Write(ref *word, Poison);
                 Thread.SpinWait(2);
                 Volatile.Write(ref *word, 0);
             }
 
-            store.TrySetLocation(page, resident);
+            Volatile.Write(ref *location, resident);
             // Uneven, so that the two do not fall into step.
             Thread.SpinWait((int)(moves % 37) + 3);
         }

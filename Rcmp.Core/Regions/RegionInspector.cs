@@ -4,7 +4,7 @@ using Rcmp.Protocol;
 namespace Rcmp.Regions;
 
 /// <summary>A session record as it stands in the region.</summary>
-internal sealed record SessionReport(int Index, SessionSlotState State, SessionToken Token, uint ProcessId, bool UsesFence, int SlotsUsed, int SlotsBusy);
+internal sealed record SessionRecordReport(int Index, SessionSlotState State, SessionToken Token, uint ProcessId, bool UsesFence, int SlotsUsed, int SlotsBusy);
 
 /// <summary>What is in a region.</summary>
 /// <param name="Path">The file.</param>
@@ -17,7 +17,7 @@ internal sealed record SessionReport(int Index, SessionSlotState State, SessionT
 /// <param name="Sessions">Records in use.</param>
 internal sealed record RegionReport(
     string Path, RegionLayout Layout, uint DaemonProcess, SuperblockState? State, IReadOnlyDictionary<RowState, long> Frames,
-    IReadOnlyDictionary<LocationKind, long> Entries, int Links, IReadOnlyList<SessionReport> Sessions);
+    IReadOnlyDictionary<LocationKind, long> Entries, int Links, IReadOnlyList<SessionRecordReport> Sessions);
 
 /// <summary>What a check found.</summary>
 /// <param name="Findings">Broken invariants: the region is damaged.</param>
@@ -86,16 +86,16 @@ internal static unsafe class RegionInspector
         }
     }
 
-    private static List<SessionReport> ReadSessions(Region region)
+    private static List<SessionRecordReport> ReadSessions(Region region)
     {
-        var sessions = new List<SessionReport>();
+        var sessions = new List<SessionRecordReport>();
         for (var index = 0; index < region.Layout.SessionCount; index++)
         {
             var header = region.ReadSession(index);
             if (header is { State: (uint)SessionSlotState.Free, Token: 0 } && index > 0)
                 continue;
             var busy = Enumerable.Range(0, region.Layout.SlotsPerSession).Count(slot => region.ReadSlot(index, slot).Page != 0);
-            sessions.Add(new SessionReport(
+            sessions.Add(new SessionRecordReport(
                 index, (SessionSlotState)header.State, new SessionToken(header.Token), header.ProcessId, header.UsesFence != 0, (int)header.SlotsUsed, busy));
         }
 

@@ -54,14 +54,14 @@ public class GuardLitmusTests
             RedirectStandardOutput = true,
             Environment = { [ChildVariable] = string.Join('|', fixture.Path, record.Index, record.Token, record.LockPath, page.Value) },
         };
-        using var child = Process.Start(start)!;
-        fixture.Keep(new OnDispose(() => child.Kill()));
+        var child = Process.Start(start)!;
+        fixture.Keep(new RegionFixture.Killed(child));
         var output = child.StandardOutput.ReadToEndAsync();
-        await Support.Eventually.TrueAsync(() => daemon.Region.ReadSession(record.Index).SlotsUsed > 0, "the reading process", TimeSpan.FromSeconds(60));
+        await Eventually.TrueAsync(() => daemon.Region.ReadSession(record.Index).SlotsUsed > 0, "the reading process", TimeSpan.FromSeconds(60));
         var clock = Stopwatch.StartNew();
         var patience = order == Order.None ? ControlPatience : TrialTime;
         var moves = GuardLitmus.Move(
-            daemon.Store, daemon.Region, daemon.Guards, page, Frame, order == Order.Barrier, () => clock.Elapsed > patience || (order == Order.None && clock.ElapsedMilliseconds > 5000));
+            daemon.Region, daemon.Guards, record.Index, 0, page, Frame, order == Order.Barrier, () => clock.Elapsed > patience || (order == Order.None && clock.ElapsedMilliseconds > 5000));
         // The child stops when the page is gone from the table.
         daemon.Store.TrySetLocation(page, Location.Absent);
         await child.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token);
@@ -90,21 +90,16 @@ public class GuardLitmusTests
             while (!Volatile.Read(ref ended))
             {
                 var rounds = 0;
-                Interlocked.Add(ref violations, GuardLitmus.Read(client, session, slot, fixture.Page(1), order == Order.Fence, () => Volatile.Read(ref ended) || ++rounds > 4).Violations);
+                Interlocked.Add(ref violations, GuardLitmus.Read(client, session, slot, fixture.Page(1), Frame, order == Order.Fence, () => Volatile.Read(ref ended) || ++rounds > 4).Violations);
             }
         });
         reader.Start();
         var moves = GuardLitmus.Move(
-            daemon.Store, daemon.Region, daemon.Guards, fixture.Page(1), Frame, order != Order.None,
+            daemon.Region, daemon.Guards, session.Index, slot, fixture.Page(1), Frame, order != Order.None,
             () => clock.Elapsed > time || (stopAtViolation && Interlocked.Read(ref violations) > 0));
         Volatile.Write(ref ended, true);
         reader.Join();
         return (moves, violations);
-    }
-
-    private sealed class OnDispose(Action action) : IDisposable
-    {
-        public void Dispose() => action();
     }
 
     /// <summary>The reading side in its own process; does nothing in an ordinary run.</summary>
@@ -124,7 +119,7 @@ public class GuardLitmusChild
         using var session = ClientSession.Open(region, int.Parse(parts[1], System.Globalization.CultureInfo.InvariantCulture), token, parts[3]);
         var page = new PageId(ulong.Parse(parts[4], System.Globalization.CultureInfo.InvariantCulture));
         session.TryAcquireSlot(out var slot);
-        var (_, violations) = GuardLitmus.Read(region, session, slot, page, false, () => region.Lookup(page) == Location.Absent);
+        var (_, violations) = GuardLitmus.Read(region, session, slot, page, new FrameIndex(1), false, () => region.Lookup(page) == Location.Absent);
         File.WriteAllText(parts[0] + ".litmus", violations.ToString(System.Globalization.CultureInfo.InvariantCulture));
     }
 }

@@ -1,4 +1,3 @@
-using Rcmp.Protocol;
 using Rcmp.Regions;
 
 namespace Rcmp.Tests.Regions;

@@ -104,7 +104,7 @@ internal sealed class RegionFixture : IDisposable
             Directory.Delete(RuntimeDirectory, true);
     }
 
-    private sealed class Killed(Process process) : IDisposable
+    internal sealed class Killed(Process process) : IDisposable
     {
         public void Dispose()
         {
