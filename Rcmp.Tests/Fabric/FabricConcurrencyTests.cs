@@ -88,8 +88,16 @@ public sealed class FabricConcurrencyTests
             for (var i = 0; !Volatile.Read(ref stop); i++)
             {
                 // Also inside a larger write: its aligned words are single stores.
-                caller.Buffer[..64].Fill(i % 2 == 0 ? (byte)0 : (byte)0xFF);
-                Assert.Equal(FabricStatus.Ok, caller.Do(FabricOp.Write, 2, 8, i % 4 < 2 ? 8 : 64).Status);
+                caller.Buffer[..4096].Fill(i % 2 == 0 ? (byte)0 : (byte)0xFF);
+                Assert.Equal(FabricStatus.Ok, (i % 4 < 2 ? caller.Do(FabricOp.Write, 2, 8, 8) : caller.Do(FabricOp.Write, 2, 0, 4096)).Status);
+            }
+        });
+        var owner = Task.Run(() =>
+        {
+            while (!Volatile.Read(ref stop))
+            {
+                foreach (ref var word in served.Words(new PageId(2)))
+                    Assert.True(Volatile.Read(ref word) is 0 or ulong.MaxValue);
             }
         });
         using (var reader = served.Connect())
@@ -98,12 +106,11 @@ public sealed class FabricConcurrencyTests
             {
                 Assert.Equal(FabricStatus.Ok, reader.Do(FabricOp.Read, 2, 8, 8).Status);
                 Assert.True(BitConverter.ToUInt64(reader.Buffer) is 0 or ulong.MaxValue);
-                Assert.True(Volatile.Read(ref served.Words(new PageId(2))[1]) is 0 or ulong.MaxValue);
             }
         }
 
         Volatile.Write(ref stop, true);
-        await writer;
+        await Task.WhenAll(writer, owner);
     }
 
     [Theory, MemberData(nameof(Backends))]

@@ -126,7 +126,7 @@ public sealed class FabricHarmTests
         using var served = new ServedMemory("tcp");
         using var peer = new RawPeer(served);
         peer.Socket.SendTimeout = 300;
-        var request = peer.Request(FabricOp.Read, 1, 0, 4096);
+        var request = peer.Request(FabricOp.Read, 1, 0, 64);
         var sent = 0;
         var batch = Enumerable.Repeat(request, 256).SelectMany(bytes => bytes).ToArray();
         try
@@ -145,7 +145,7 @@ public sealed class FabricHarmTests
         for (var i = 0; i < 1000; i++)
         {
             Assert.Equal(FabricStatus.Ok, peer.Answer());
-            Assert.NotNull(peer.Receive(4096));
+            Assert.NotNull(peer.Receive(64));
         }
     }
 
