@@ -33,7 +33,12 @@ internal sealed class PoolClientCounters
 
     public void CountUnansweredClose() => Interlocked.Increment(ref _unansweredCloses);
 
-    public PoolClientStatistics Snapshot(long hits) => new(
-        hits, Volatile.Read(ref _reads), Volatile.Read(ref _writes), Volatile.Read(ref _atomics), Volatile.Read(ref _misses),
-        Volatile.Read(ref _retries), Volatile.Read(ref _broken), Volatile.Read(ref _remoteNs));
+    /// <param name="slotHits">What the guard slots count: rack hits and completed remote operations.</param>
+    public PoolClientStatistics Snapshot(long slotHits)
+    {
+        var (reads, writes, atomics) = (Volatile.Read(ref _reads), Volatile.Read(ref _writes), Volatile.Read(ref _atomics));
+        return new PoolClientStatistics(
+            Math.Max(0, slotHits - reads - writes - atomics), reads, writes, atomics, Volatile.Read(ref _misses), Volatile.Read(ref _retries),
+            Volatile.Read(ref _broken), Volatile.Read(ref _remoteNs));
+    }
 }

@@ -199,7 +199,12 @@ internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, Clien
         }
 
         if (completion.Status == FabricStatus.Ok)
+        {
+            // The daemon takes growing slots for a sign of life, and samples heat only then.
+            lane.Connection.SlotOf(token)->Hits++;
             client.CountRemote(access, ns);
+        }
+
         lane.Connection.End(token);
         access.State = AccessState.Pending;
         switch (completion.Status)

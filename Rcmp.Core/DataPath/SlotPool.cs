@@ -102,7 +102,7 @@ internal sealed unsafe class SlotPool
 
     public void ExitShared() => _sharedLock.Exit(useMemoryBarrier: true);
 
-    /// <summary>Page accesses of all threads through mapped memory.</summary>
+    /// <summary>Page accesses of all threads, through mapped memory and remote.</summary>
     public long Hits => SumHits() - _hitsBefore;
 
     /// <summary>Slots that name a page, apart from retired ones: nobody may unmap before there are none.</summary>
