@@ -4,7 +4,7 @@ namespace Rcmp.Tests.Fabric;
 
 public sealed class FabricAdmissionTests
 {
-    public static TheoryData<string> Backends => ["tcp", "local"];
+    public static TheoryData<string> Backends => new(ServedMemory.Backends);
 
     [Theory, MemberData(nameof(Backends))]
     public void OnlyTheOwnersKeyIsAccepted(string backend)

@@ -6,7 +6,7 @@ namespace Rcmp.Tests.Fabric;
 
 public sealed class FabricOperationTests
 {
-    public static TheoryData<string> Backends => ["tcp", "local"];
+    public static TheoryData<string> Backends => new(ServedMemory.Backends);
 
     [Theory, MemberData(nameof(Backends))]
     public void WhatIsWrittenIsReadBack(string backend)
@@ -234,6 +234,7 @@ public sealed class FabricOperationTests
     [Theory, MemberData(nameof(Backends))]
     public void CountersTellWhatWasServed(string backend)
     {
+        Assert.SkipWhen(backend == "verbs", "one-sided reads and writes pass the owner by");
         using var served = new ServedMemory(backend);
         using var caller = served.Connect();
         caller.Do(FabricOp.Read, 1, 0, 100);

@@ -54,7 +54,13 @@ internal sealed class ServedMemory : IDisposable
     public Span<AccessCounter> Counters =>
         MemoryMarshal.Cast<byte, AccessCounter>(_memory.Span.Slice((int)Layout.CountersOffset, Entries * RegionLayout.CounterBytes));
 
+    /// <summary>What the theories run over: on a machine with an RDMA device, as the virtual machine of rig/ is, its address is in the environment.</summary>
+    public static string[] Backends => VerbsHost is null ? ["tcp", "local"] : ["verbs"];
+
+    private static string? VerbsHost { get; } = Environment.GetEnvironmentVariable("RCMP_TEST_VERBS");
+
     public static string ListenAddress(string backend) =>
+        backend == "verbs" ? $"verbs://{VerbsHost}:0" :
         backend == "local" ? $"local://served-{Interlocked.Increment(ref NextName)}" : "tcp://127.0.0.1:0";
 
     public static FrameIndex FrameOf(PageId page) => new((uint)page.Value - 1);
