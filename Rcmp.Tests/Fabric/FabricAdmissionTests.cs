@@ -144,7 +144,7 @@ public sealed class FabricAdmissionTests
     [Fact]
     public void NobodyListeningIsUnreachableInTime()
     {
-        var record = new Protocol.LinkRecord(1, ServedMemory.Link(), Guid.NewGuid(), "tcp://127.0.0.1:1");
+        var record = new Rcmp.Protocol.LinkRecord(1, ServedMemory.Link(), Guid.NewGuid(), "tcp://127.0.0.1:1");
         Assert.Equal(FabricConnectStatus.Unreachable, Try(record, out _));
         Assert.Equal(FabricConnectStatus.Unreachable, Try(record with { Address = "tcp://no-such-host.invalid:9" }, out _));
         Assert.Equal(FabricConnectStatus.Unreachable, Try(record with { Address = "local://nobody" }, out _));
@@ -159,7 +159,7 @@ public sealed class FabricAdmissionTests
         Assert.False(string.IsNullOrWhiteSpace(reason));
         using var served = new ServedMemory("local");
         Assert.Equal(FabricExposeStatus.NotSupported, Assert.Throws<FabricException>(() => served.ExposeAgain("verbs://127.0.0.1:0")).Status);
-        var record = new Protocol.LinkRecord(1, ServedMemory.Link(), Guid.NewGuid(), "verbs://127.0.0.1:1");
+        var record = new Rcmp.Protocol.LinkRecord(1, ServedMemory.Link(), Guid.NewGuid(), "verbs://127.0.0.1:1");
         Assert.NotEqual(FabricConnectStatus.Ok, Try(record, out var error));
         Assert.NotNull(error);
     }
@@ -179,7 +179,7 @@ public sealed class FabricAdmissionTests
         Assert.Equal(0, caller.Connection.Wait(new FabricCompletion[1], 0, FabricCaller.Timeout));
     }
 
-    private static FabricConnectStatus Try(Protocol.LinkRecord record, out string? error)
+    private static FabricConnectStatus Try(Rcmp.Protocol.LinkRecord record, out string? error)
     {
         var status = ServedMemory.TryConnect(record, ConnectionRole.Client, out var connection, out error);
         connection?.Dispose();

@@ -143,7 +143,7 @@ public sealed class FabricFailureTests
 
         public Task<(FabricConnectStatus Status, IFabricConnection? Connection)> TryConnectAsync(TimeSpan timeout)
         {
-            var record = new Protocol.LinkRecord(1, ServedMemory.Link(), Guid.NewGuid(), $"tcp://{_listener.LocalEndPoint}");
+            var record = new Rcmp.Protocol.LinkRecord(1, ServedMemory.Link(), Guid.NewGuid(), $"tcp://{_listener.LocalEndPoint}");
             return Task.Run(() =>
             {
                 var status = new NativeFabric().TryConnect(record, 1, ConnectionRole.Client, timeout, out var connection, out _);

@@ -55,6 +55,9 @@ internal sealed partial class RackCore
 
         public FreeJob? Job { get; } = job;
 
+        /// <summary>The shard's term when the request was first sent.</summary>
+        public Term FirstTerm { get; init; }
+
         public int Tries { get; set; }
     }
 
@@ -144,7 +147,7 @@ internal sealed partial class RackCore
     private ulong BeginFree(PageId page, RequestId request, FreeJob? job)
     {
         var id = ++_lastFree;
-        _freeItems[id] = new FreeItem(page, request, job);
+        _freeItems[id] = new FreeItem(page, request, job) { FirstTerm = _terms.GetValueOrDefault(ShardOf(page)) };
         _freeIds[(page, request)] = id;
         ResendFree(id);
         return id;
@@ -181,8 +184,9 @@ internal sealed partial class RackCore
         var item = _freeItems[id];
         if (m.Status == RequestStatus.Unavailable && (item.Job is null || item.Job.DeadlineNs > _now)) return;
 
-        // A request that was sent twice may itself be why the page is gone.
-        if (m.Status == RequestStatus.PageNotFound && item.Tries > 1)
+        // An incarnation of the shard that was lost meanwhile may have carried the request out, and its frame been used again since.
+        var replaced = item.FirstTerm != default && item.FirstTerm != _terms.GetValueOrDefault(ShardOf(m.Page));
+        if (m.Status == RequestStatus.PageNotFound && item.Tries > 1 && replaced)
             EndFree(id, RequestStatus.OutcomeUnknown, $"{Name(m.Page)} is not there any more: freed by this request, or before it");
         else EndFree(id, m.Status, m.Why);
     }
