@@ -118,7 +118,7 @@ internal interface IFabricServer : IDisposable
     FabricServerCounters Counters { get; }
 }
 
-/// <summary>What the serving side has done.</summary>
+/// <summary>What the serving side has done. What a device does by itself (reads and writes over verbs, 8-byte ones excepted) is not seen.</summary>
 internal readonly record struct FabricServerCounters(
     long Connections, long Reads, long Writes, long Atomics, long Retries, long Refused, long BytesRead, long BytesWritten);
 
