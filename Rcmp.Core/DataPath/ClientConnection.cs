@@ -70,6 +70,7 @@ internal sealed unsafe class ClientConnection : IDisposable
     public void End(int token)
     {
         var slot = _slots[token];
+        slot->RemoteEnded++;
         // Release: the bytes are in place before anybody sees the guard clear. The page goes first: a slot with a page and no connection would be rack-local.
         Volatile.Write(ref slot->Page, 0);
         Volatile.Write(ref slot->Connection, 0);

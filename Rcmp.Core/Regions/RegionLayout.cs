@@ -85,6 +85,8 @@ internal struct GuardSlot
     /// <summary>1: the thread has given the slot up while its remote operation may still run. It stays as it is until the daemon, told by the owner that the
     /// connection is gone, clears it (and this last). A live thread's slot without this mark is never touched by the daemon.</summary>
     public ulong Retired;
+    /// <summary>Remote operations that have ended: with the hits it tells the daemon whether anything is used. Private to the thread.</summary>
+    public ulong RemoteEnded;
 }
 
 /// <summary>The head of a session's slots.</summary>

@@ -20,7 +20,7 @@ internal sealed class SampleClock(TimeSpan interval, Region region, IFabricServe
     {
         if (nowNs < NextNs) return false;
         var counters = server.Counters;
-        var activity = SlotScan.TotalHits(region) + (ulong)(counters.Reads + counters.Writes + counters.Atomics);
+        var activity = SlotScan.TotalAccesses(region) + (ulong)(counters.Reads + counters.Writes + counters.Atomics);
         var active = activity != _seen;
         _seen = activity;
         // Heat decays: a few samples after the last access, so that a page that went cold is reported so.

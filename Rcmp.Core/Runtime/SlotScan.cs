@@ -6,8 +6,8 @@ namespace Rcmp.Runtime;
 /// clients cannot clear any more.</summary>
 internal static unsafe class SlotScan
 {
-    /// <summary>The hits of all slots in use: changes when any client has touched a page.</summary>
-    public static ulong TotalHits(Region region)
+    /// <summary>The accesses of all slots in use: changes when any client has touched a page.</summary>
+    public static ulong TotalAccesses(Region region)
     {
         ulong total = 0;
         for (var session = 0; session < region.Layout.SessionCount; session++)
@@ -16,7 +16,7 @@ internal static unsafe class SlotScan
             if ((SessionSlotState)Volatile.Read(ref header->State) != SessionSlotState.Active) continue;
             var slots = region.SlotsAt(session);
             var used = Math.Min(Volatile.Read(ref header->SlotsUsed), (uint)region.Layout.SlotsPerSession);
-            for (var i = 0; i < used; i++) total += Volatile.Read(ref slots[i].Hits);
+            for (var i = 0; i < used; i++) total += Volatile.Read(ref slots[i].Hits) + Volatile.Read(ref slots[i].RemoteEnded);
         }
 
         return total;

@@ -1,0 +1,36 @@
+using System.Diagnostics;
+using Rcmp.Tests.Processes;
+
+namespace Rcmp.Tests.Performance;
+
+/// <summary>How long it takes to bring a page to the other rack, end to end: asked for by a client, moved by daemons and directory in other
+/// processes, and usable.</summary>
+[Trait("Tier", "perf")]
+public sealed class PageMoveTests
+{
+    private const int Moves = 400;
+    private const int WarmUp = 100;
+    private static readonly TimeSpan MedianMax = TimeSpan.FromMilliseconds(2);
+
+    [Fact]
+    public async Task APageMovesInUnderTwoMillisecondsAtTheMedian()
+    {
+        await using var processes = await ProcessPool.StartAsync(2, ("rcmp.swap.policy", "direct-io"));
+        await using var first = await RcmpPool.ConnectAsync(processes.Cluster.ClientConfiguration(0));
+        await using var second = await RcmpPool.ConnectAsync(processes.Cluster.ClientConfiguration(1));
+        var page = await first.AllocatePagesAsync(1);
+        var times = new List<TimeSpan>();
+        for (var i = 0; i < WarmUp + Moves; i++)
+        {
+            var pool = i % 2 == 0 ? second : first;
+            var start = Stopwatch.GetTimestamp();
+            using (await pool.PinAsync(page)) times.Add(Stopwatch.GetElapsedTime(start));
+        }
+
+        times.RemoveRange(0, WarmUp);
+        times.Sort();
+        var report = $"page move: p50 {times[Moves / 2].TotalMicroseconds:0} µs, p90 {times[Moves * 9 / 10].TotalMicroseconds:0} µs, p99 {times[Moves * 99 / 100].TotalMicroseconds:0} µs";
+        TestContext.Current.TestOutputHelper?.WriteLine(report);
+        Assert.True(times[Moves / 2] < MedianMax, report);
+    }
+}
