@@ -15,6 +15,8 @@ internal static class HoconSyntax
                 case '\n':
                     line++;
                     break;
+                case ':' when text.AsSpan(i).StartsWith("://"):
+                    return (line, "\"//\" begins a comment: write addresses in quotes");
                 case '#' or '/' when IsComment(text, i):
                     while (i + 1 < text.Length && text[i + 1] != '\n') i++;
                     break;
@@ -50,12 +52,12 @@ internal static class HoconSyntax
             var at = row.IndexOf(last);
             if (at < 0 || row.TrimStart().StartsWith("#") || row.TrimStart().StartsWith("//")) continue;
             var rest = row[(at + last.Length)..].TrimStart(" \t\"");
-            if (rest.Length > 0 && rest[0] is '=' or ':' or '{' or '+') return number;
+            if (rest.Length > 0 && rest[0] is '=' or ':' or '{' or '+' or '.') return number;
         }
         return null;
     }
 
-    private static bool IsComment(string text, int i) => text[i] == '#' || (i + 1 < text.Length && text[i + 1] == '/' && (i == 0 || text[i - 1] != ':'));
+    private static bool IsComment(string text, int i) => text[i] == '#' || (i + 1 < text.Length && text[i + 1] == '/');
 
     private static bool TrySkipString(string text, ref int i, ref int line)
     {
