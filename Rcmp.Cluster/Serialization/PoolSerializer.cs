@@ -1,12 +1,11 @@
 using System.Runtime.Serialization;
 using Akka.Actor;
 using Akka.Serialization;
-using Hyperion;
 
 namespace Rcmp.Cluster.Serialization;
 
-/// <summary>Encodes every message of the pool: a constant manifest per type, the body by Hyperion, which is given the protocol's types and
-/// refuses all others. What cannot be decoded is a <see cref="SerializationException"/>: Akka logs and drops the message.</summary>
+/// <summary>Encodes every message of the pool: a constant manifest per type, the body by <see cref="Codec"/>, which makes nothing but the
+/// declared members of that type. What cannot be decoded is a <see cref="SerializationException"/>: Akka logs and drops the message.</summary>
 internal sealed class PoolSerializer(ExtendedActorSystem system) : SerializerWithStringManifest(system)
 {
     /// <summary>Constant for ever; above Akka's reserved range.</summary>
@@ -14,19 +13,6 @@ internal sealed class PoolSerializer(ExtendedActorSystem system) : SerializerWit
 
     /// <summary>Less than the frame size of the transport, so that an oversized message fails at its sender, by name.</summary>
     public const int BodyBytesMax = 7 << 20;
-
-    private static readonly Type[] KnownTypes = [.. ProtocolTypes.Table.Select(t => t.Type)];
-
-    private static readonly Hyperion.Serializer Encoder = new(new SerializerOptions(
-        versionTolerance: true,
-        preserveObjectReferences: false,
-        surrogates: null,
-        serializerFactories: [new ValueListFactory(KnownTypes)],
-        knownTypes: KnownTypes,
-        ignoreISerializable: true,
-        packageNameOverrides: null,
-        disallowUnsafeTypes: true,
-        typeFilter: new ProtocolTypeFilter(KnownTypes)));
 
     public override int Identifier => Id;
 
@@ -38,32 +24,30 @@ internal sealed class PoolSerializer(ExtendedActorSystem system) : SerializerWit
 
     public static byte[] Encode(object message)
     {
-        if (ProtocolTypes.ManifestOf(message.GetType()) is null) throw NotOurs(message.GetType().ToString());
-        using var stream = new MemoryStream(256);
-        Encoder.Serialize(message, stream);
-        if (stream.Length > BodyBytesMax)
-            throw new SerializationException($"A {message.GetType().Name} of {stream.Length} bytes is larger than the {BodyBytesMax} that a message may have.");
-        return stream.ToArray();
+        var type = message.GetType();
+        if (ProtocolTypes.ManifestOf(type) is null) throw NotOurs(type.ToString());
+        var writer = new WireWriter();
+        Codec.Of(type).Write(writer, message);
+        return writer.Length <= BodyBytesMax
+            ? writer.ToArray()
+            : throw new SerializationException($"A {type.Name} of {writer.Length} bytes is larger than the {BodyBytesMax} that a message may have.");
     }
 
     public static object Decode(byte[] bytes, string manifest)
     {
         var type = ProtocolTypes.TypeOf(manifest) ?? throw NotOurs($"manifest '{manifest}'");
         if (bytes.Length > BodyBytesMax) throw new SerializationException($"A {type.Name} of {bytes.Length} bytes is larger than the {BodyBytesMax} allowed.");
-        object? message;
         try
         {
-            using var stream = new MemoryStream(bytes, writable: false);
-            message = Encoder.Deserialize<object>(stream);
+            var reader = new WireReader(bytes);
+            var message = Codec.Of(type).Read(ref reader);
+            if (message is not null && reader.Remaining == 0) return message;
         }
-        catch (Exception e)
+        catch (Exception e) when (e is SerializationException or OverflowException or ArgumentException)
         {
-            // Whatever the decoder trips over (a type it must not load, an end too soon, a length that no array has), the sender is at fault.
             throw new SerializationException($"A body of {bytes.Length} bytes is not a {type.Name}: {e.Message}", e);
         }
-        return message?.GetType() == type
-            ? message
-            : throw new SerializationException($"Under the manifest of {type.Name} came a {message?.GetType().Name ?? "null"}.");
+        throw new SerializationException($"A body of {bytes.Length} bytes is not a {type.Name}.");
     }
 
     private static SerializationException NotOurs(string what) => new($"{what} is not a message of this version of the pool's protocol.");

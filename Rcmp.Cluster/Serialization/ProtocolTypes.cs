@@ -7,9 +7,8 @@ using Rcmp.Runtime;
 
 namespace Rcmp.Cluster.Serialization;
 
-/// <summary>What goes over the wire, and under which name. The position of a type in the table is its number in encoded bodies: append only.
-/// The encoder leaves out member names of types it knows, so the members of a released type are frozen too; what must say more is a
-/// new message. A snapshot test holds both.</summary>
+/// <summary>What goes over the wire, and under which name. Members of a released record are only appended, structs never change; a snapshot
+/// test holds both.</summary>
 internal static class ProtocolTypes
 {
     /// <summary>Messages have a manifest; what only lies in messages has none.</summary>
@@ -131,6 +130,9 @@ internal static class ProtocolTypes
         ("at", typeof(PoolStatusAnswered)),
         ("ar", typeof(AskRackStatus)),
         ("aq", typeof(RackStatusAnswered)),
+
+        ("dd", typeof(RowsPending)),
+        ("di", typeof(AskHeat)),
     ];
 
     private static readonly FrozenDictionary<Type, string> Manifests =

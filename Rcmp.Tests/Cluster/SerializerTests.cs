@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.Serialization;
+using Rcmp.Cluster.Messages;
 using Rcmp.Cluster.Serialization;
 using Rcmp.Protocol;
 using Rcmp.Protocol.Messages;
@@ -52,10 +53,10 @@ public sealed class SerializerTests
         var message = Samples.Of(Messages.Single(t => t.Name == name));
         var manifest = ProtocolTypes.ManifestOf(message.GetType())!;
         var bytes = PoolSerializer.Encode(message);
-        for (var length = 0; length < bytes.Length; length += 1 + bytes.Length / 10)
+        for (var length = 0; length < bytes.Length; length++)
             Assert.Throws<SerializationException>(() => PoolSerializer.Decode(bytes[..length], manifest));
         var random = new Random(20261123);
-        for (var i = 0; i < 30; i++)
+        for (var i = 0; i < 200; i++)
         {
             var damaged = (byte[])bytes.Clone();
             damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
@@ -70,34 +71,41 @@ public sealed class SerializerTests
         Assert.Throws<SerializationException>(() => PoolSerializer.Decode(PoolSerializer.Encode(Samples.Of(typeof(FreePages))), "??"));
 
     [Fact]
-    public void ABodyUnderAnotherMessagesManifestIsRefused() =>
-        Assert.Throws<SerializationException>(() => PoolSerializer.Decode(PoolSerializer.Encode(Samples.Of(typeof(FreePages))), ProtocolTypes.ManifestOf(typeof(LocatePage))!));
-
-    [Fact]
     public void AnOversizedMessageFailsAtItsSenderByName()
     {
-        var pages = ValueList<PageId>.Of(Enumerable.Range(1, PoolSerializer.BodyBytesMax / 8).Select(i => new PageId((ulong)i)));
+        var pages = ValueList<PageId>.Of(Enumerable.Range(1, PoolSerializer.BodyBytesMax / 8).Select(i => new PageId(ulong.MaxValue - (ulong)i)));
         var failure = Assert.Throws<SerializationException>(() => PoolSerializer.Encode(new ResolvePages(default, default, pages)));
         Assert.Contains(nameof(ResolvePages), failure.Message);
         Assert.Throws<SerializationException>(() => PoolSerializer.Decode(new byte[PoolSerializer.BodyBytesMax + 1], "dr"));
     }
 
     [Fact]
-    public void AForeignTypeInABodyIsNotEvenLookedFor()
+    public void AForeignTypeIsNotEncoded() => Assert.Throws<SerializationException>(() => PoolSerializer.Encode(new UriBuilder()));
+
+    [Fact]
+    public void AMessageOfAnOlderSenderHasDefaultsForWhatItDidNotKnow()
     {
-        using var stream = new MemoryStream();
-        var careless = new Hyperion.SerializerOptions(true, false, null, null, null, true, null, false, new AnythingGoes());
-        new Hyperion.Serializer(careless).Serialize(new UriBuilder("http://localhost"), stream);
-        var failure = Assert.Throws<SerializationException>(() => PoolSerializer.Decode(stream.ToArray(), "sf"));
-        Assert.NotNull(failure.InnerException);
-        Assert.Throws<SerializationException>(() => PoolSerializer.Encode(new UriBuilder()));
+        // The last member, a text, is cut off, and the length in front says so.
+        var bytes = PoolSerializer.Encode(new SessionRefused(new RequestId(5), RequestStatus.Mismatch, "abc"));
+        var older = bytes[..^4];
+        older[0] -= 4;
+        Assert.Equal(new SessionRefused(new RequestId(5), RequestStatus.Mismatch, ""), PoolSerializer.Decode(older, "lr"));
     }
 
-    /// <summary>The contract as text: number, manifest, type and members. To accept an addition, run with RCMP_ACCEPT_CONTRACT=1 and read the difference.</summary>
+    [Fact]
+    public void WhatANewerSenderAddsIsSkipped()
+    {
+        var bytes = PoolSerializer.Encode(new SessionRefused(new RequestId(5), RequestStatus.Mismatch, "abc"));
+        byte[] newer = [.. bytes, 1, 2, 3];
+        newer[0] += 3;
+        Assert.Equal(new SessionRefused(new RequestId(5), RequestStatus.Mismatch, "abc"), PoolSerializer.Decode(newer, "lr"));
+    }
+
+    /// <summary>The contract as text: manifest, type and members. To accept an addition, run with RCMP_ACCEPT_CONTRACT=1 and read the difference.</summary>
     [Fact]
     public void TheWireContractIsUnchanged()
     {
-        var now = string.Concat(ProtocolTypes.Table.Select((t, i) => $"{i,3} {t.Manifest ?? "--"} {NameOf(t.Type)}({string.Join(", ", MembersOf(t.Type))})\n"));
+        var now = string.Concat(ProtocolTypes.Table.Select(t => $"{t.Manifest ?? "--"} {NameOf(t.Type)}({string.Join(", ", MembersOf(t.Type))})\n"));
         var path = Path.Combine(Repository.SourceTree.Root, "Rcmp.Tests", "Cluster", "ProtocolContract.txt");
         if (Environment.GetEnvironmentVariable("RCMP_ACCEPT_CONTRACT") == "1") File.WriteAllText(path, now);
         Assert.Equal(File.ReadAllText(path), now);
@@ -112,11 +120,6 @@ public sealed class SerializerTests
 
     private static string NameOf(Type type) =>
         type.IsGenericType ? $"{type.Name.Split('`')[0]}<{string.Join(",", type.GetGenericArguments().Select(NameOf))}>" : type.Name;
-
-    private sealed class AnythingGoes : Hyperion.ITypeFilter
-    {
-        public bool IsAllowed(string typeName) => true;
-    }
 
     private static IEnumerable<Type> MemberTypes(Type type) =>
         type.GetFields(BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public)

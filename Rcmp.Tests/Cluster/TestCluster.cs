@@ -15,7 +15,7 @@ internal sealed class TestCluster : IAsyncDisposable
     private readonly List<string> _regions = [];
     private readonly ILoggerFactory _loggers;
 
-    private TestCluster(ILoggerFactory? loggers) => _loggers = loggers ?? NullLoggerFactory.Instance;
+    private TestCluster(ILoggerFactory? loggers) => _loggers = loggers ?? TestLog.FromEnvironment() ?? NullLoggerFactory.Instance;
 
     public Guid PoolId { get; } = Guid.NewGuid();
 
@@ -103,6 +103,8 @@ internal sealed class TestCluster : IAsyncDisposable
           directory.shards = 8
           master.grace = 100ms
         }
+        # The machine that runs the tests may be busy with much else.
+        akka.cluster.failure-detector.acceptable-heartbeat-pause = 8s
 
         """;
 
