@@ -52,7 +52,9 @@ internal sealed partial class RackHost
     public Task<RackCoreStatus> StatusAsync()
     {
         var done = new TaskCompletionSource<RackCoreStatus>(TaskCreationOptions.RunContinuationsAsynchronously);
-        Enqueue(() => done.TrySetResult(_core.Status()));
+        // Named, since a lambda given for an object would become a function, which the machine does not run.
+        Action work = () => done.TrySetResult(_core.Status());
+        Enqueue(work);
         return done.Task;
     }
 
