@@ -20,5 +20,8 @@ internal static class ConnectionName
     /// <summary>The low 24 bits of the link's number.</summary>
     public static ulong LinkOf(ulong name) => name >> RandomBits;
 
+    /// <summary>Whether two link numbers are alike as far as connection names keep them.</summary>
+    public static bool IsSameLink(ulong left, ulong right) => ((left ^ right) & LinkMask) == 0;
+
     public static bool IsOfLink(ulong name, ulong linkNumber) => name != 0 && name >> RandomBits == (linkNumber & LinkMask);
 }

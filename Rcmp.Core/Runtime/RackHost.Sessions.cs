@@ -7,8 +7,8 @@ namespace Rcmp.Runtime;
 
 internal sealed partial class RackHost
 {
-    /// <summary>The number of the link to the rack itself: connection names keep 24 bits of it, and the state machine counts from 1.</summary>
-    private const ulong SelfLinkNumber = 0xFF_FFFF;
+    /// <summary>The link to the rack itself has the last number of this start: the state machine counts from the first.</summary>
+    private ulong SelfLinkNumber => ((Generation.Value + 1) << RackCore.LinkNumberShift) - 1;
 
     private readonly ConcurrentDictionary<SessionToken, SessionInfo> _clients = [];
     private readonly Dictionary<ulong, LinkRecord> _publishedLinks = [];

@@ -32,7 +32,10 @@ internal static unsafe class SlotScan
             var state = (SessionSlotState)Volatile.Read(ref header->State);
             if (state is not (SessionSlotState.Active or SessionSlotState.Dead)) continue;
             var slots = region.SlotsAt(session);
-            var used = Math.Min(Volatile.Read(ref header->SlotsUsed), (uint)region.Layout.SlotsPerSession);
+            // A dead client's count may be anything.
+            var used = state == SessionSlotState.Dead
+                ? (uint)region.Layout.SlotsPerSession
+                : Math.Min(Volatile.Read(ref header->SlotsUsed), (uint)region.Layout.SlotsPerSession);
             for (var i = 0; i < used; i++)
             {
                 if (state == SessionSlotState.Active && Volatile.Read(ref slots[i].Retired) == 0) continue;

@@ -7,7 +7,9 @@ namespace Rcmp.Protocol;
 internal sealed partial class RackCore
 {
     // The link number is unique over starts of the daemon too: the generation stands above it.
-    private const int LinkNumberShift = 24;
+    // Connection names keep 24 bits of a link's number, and a daemon may find names of earlier starts in guard slots: 10 bits tell starts
+    // apart, 14 the registrations of one start.
+    public const int LinkNumberShift = 14;
 
     private readonly Dictionary<RackId, OwnerLink> _owners = [];
     private readonly Dictionary<int, OwnerLink> _deadLinks = [];
@@ -182,8 +184,8 @@ internal sealed partial class RackCore
     /// <summary>Has the owner of the link destroy connections of ours, until it has said so.</summary>
     private void DestroyAtOwner(ulong linkNumber, IReadOnlyList<ulong> connections, ISessionRequest? waiter)
     {
-        var link = _owners.Values.FirstOrDefault(l => l.Record?.Number == linkNumber)
-            ?? _deadLinks.Values.FirstOrDefault(l => l.Record!.Number == linkNumber);
+        var link = _owners.Values.FirstOrDefault(l => l.Record is { } r && ConnectionName.IsSameLink(r.Number, linkNumber))
+            ?? _deadLinks.Values.FirstOrDefault(l => ConnectionName.IsSameLink(l.Record!.Number, linkNumber));
         if (link is null || link.ConfirmedDead)
         {
             _fx.ReleaseConnections(connections);
