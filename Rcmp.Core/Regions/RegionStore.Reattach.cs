@@ -26,6 +26,7 @@ internal sealed unsafe partial class RegionStore
     {
         var counts = CheckRows();
         var (kept, cleared) = ClearEntries();
+        _guards = guards;
         guards.Barrier();
         var named = guards.WaitPagesQuiet(cleared, budgetNs);
         GiveUpKeys(cleared, named.Pages);

@@ -11,6 +11,8 @@ internal sealed unsafe partial class RegionStore : IRackStore
     private readonly byte* _stateCopies;
     private ulong _stateNumber;
     private int _stateCopy;
+    private readonly Dictionary<long, PageId> _formerPages = [];
+    private GuardTable? _guards;
     private long _remoteCursor;
 
     /// <summary>Reads the state, raises the generation and writes it back.</summary>
@@ -97,7 +99,7 @@ internal sealed unsafe partial class RegionStore : IRackStore
         if (page.Value is 0 or PageTable.Tombstone)
             throw new ArgumentOutOfRangeException(nameof(page), page, "Not a page id.");
         var entry = PageTable.FindFree(_region.PageTable, _region.PageTableMask, page.Value);
-        if (entry < 0)
+        if (entry < 0 || !MayReuse(entry))
             return -1;
         // Nobody counts on an entry without a key. The location is absent since the key was given up.
         Volatile.Write(ref _region.PageTable[entry].Location, Location.Absent.Word);
@@ -105,6 +107,18 @@ internal sealed unsafe partial class RegionStore : IRackStore
         _region.References[entry] = 0;
         Volatile.Write(ref _region.PageTable[entry].Page, page.Value);
         return entry;
+    }
+
+    /// <summary>Whoever found the entry by its former key may be about to load the location, and would take the new page's for the old one's. Its guard names
+    /// the former page: behind the barrier nobody finds that key any more, and who found it before is seen.</summary>
+    private bool MayReuse(long entry)
+    {
+        if (!_formerPages.TryGetValue(entry, out var former))
+            return true;
+        if (_guards?.WaitQuiet(former, 0, false) is { } guards && (!guards.Quiet || guards.Connections.Count > 0))
+            return false;
+        _formerPages.Remove(entry);
+        return true;
     }
 
     public void ReleaseEntry(PageId page)
@@ -116,6 +130,7 @@ internal sealed unsafe partial class RegionStore : IRackStore
 
     private void ReleaseEntryAt(long entry)
     {
+        _formerPages[entry] = new PageId(_region.PageTable[entry].Page);
         Volatile.Write(ref _region.PageTable[entry].Location, Location.Absent.Word);
         // Not 0: pages that were stored behind this entry while it was taken must still be found.
         Volatile.Write(ref _region.PageTable[entry].Page, PageTable.Tombstone);
