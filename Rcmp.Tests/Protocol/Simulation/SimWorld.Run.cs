@@ -15,7 +15,7 @@ internal sealed partial class SimWorld
         for (var i = 0; i < _options.Pages; i++) Allocate();
         for (var i = 0; i < _options.Steps; i++)
         {
-            if (OneIn(60)) Disturb();
+            if (OneIn(_churn ? 18 : 60)) Disturb();
             Step();
         }
 
@@ -38,7 +38,7 @@ internal sealed partial class SimWorld
         foreach (var rack in Racks.Values)
         {
             rack.Tick();
-            if (!_calm && OneIn(3)) continue;
+            if (!_calm && !OneIn(_workPace)) continue;
             rack.RunWork();
             rack.RunWork();
             if (OneIn(12)) rack.Happen(new SampleHeat());
@@ -50,12 +50,12 @@ internal sealed partial class SimWorld
             else if (shard.Core.NextDeadlineNs <= NowNs) shard.Core.Tick(NowNs, shard);
         }
 
-        if (OneIn(2) || _calm) RunOperation();
+        if (_calm || OneIn(_operationPace)) RunOperation();
         foreach (var rack in Racks.Values)
         {
             foreach (var client in rack.Clients.ToArray())
             {
-                if (!_calm && OneIn(3)) continue;
+                if (!_calm && !OneIn(_clientPace)) continue;
                 if (!client.IsIdle) client.Run();
                 else if (_pages.Count > 0 && !_calm && OneIn(4)) client.Begin(PageFor(rack));
             }
@@ -69,7 +69,7 @@ internal sealed partial class SimWorld
     private void Disturb()
     {
         var rack = Racks.Values.ElementAt(Pick(Racks.Count));
-        switch (Pick(12))
+        switch (Pick(_churn ? 14 : 12))
         {
             case 0 when rack.IsUp && Racks.Values.All(r => r.IsUp):
                 Trace($"kill daemon {rack.Id}");
@@ -91,7 +91,7 @@ internal sealed partial class SimWorld
             case 4 when rack.Clients.Count > 0:
                 rack.Clients[Pick(rack.Clients.Count)].StoppedUntilNs = NowNs + (StepNs * Pick(600));
                 break;
-            case 5 or 6 when _shards.Count < 2:
+            case 5 or 6 or 12 or 13 when _shards.Count < 2:
                 Trace("another shard incarnation");
                 _shards[0].DiesNs = NowNs + (StepNs * (OneIn(2) ? 0 : Pick(500)));
                 StartShard();

@@ -31,6 +31,10 @@ internal sealed partial class SimWorld
     private MasterCore _master;
     private ulong _state;
     private ulong _names;
+    private readonly bool _churn;
+    private readonly int _workPace;
+    private readonly int _clientPace;
+    private readonly int _operationPace;
     private bool _calm;
     private (RackId Left, RackId Right, long EndsNs) _cut;
 
@@ -38,6 +42,12 @@ internal sealed partial class SimWorld
     {
         _options = options;
         _calm = options.Calm;
+
+        // Races need somebody to be slow: which one depends on the seed.
+        _churn = options.Seed % 2 == 1;
+        _workPace = options.Seed % 3 == 1 ? 12 : 1;
+        _clientPace = options.Seed % 7 < 3 ? 8 : 1;
+        _operationPace = options.Seed % 5 < 2 ? 40 : 2;
         _state = (options.Seed * 0x9E3779B97F4A7C15UL) + 1;
         var settings = new PoolSettings(Guid.Empty, 4096, 1, 1);
         var entries = new List<RosterEntry>();
@@ -238,7 +248,7 @@ internal sealed partial class SimWorld
     {
         var shard = new SimShard(new DirectoryShard(new ShardId(0), (uint)Random(), new DirectoryOptions
         {
-            Geometry = _geometry, Shards = 1, Policy = _options.Policy ?? (SwapPolicy)(_options.Seed % 2), MinResidenceNs = 30_000, MoveCostInitialNs = 100, StepTimeoutNs = 900_000,
+            Geometry = _geometry, Shards = 1, Policy = _options.Policy ?? (SwapPolicy)(_options.Seed / 2 % 2), MinResidenceNs = 30_000, MoveCostInitialNs = 100, StepTimeoutNs = 900_000,
             ResendMinNs = 40_000, ResendMaxNs = 400_000, BackoffMinNs = 20_000, BackoffMaxNs = 200_000, LookupTimeoutNs = 800_000, Watermark = 1,
             Mutation = _options.Mutation,
         }, Random)) { World = this };

@@ -33,14 +33,15 @@ public class SimulationTests(ITestOutputHelper output)
         Assert.True(increments > 20 * done, "clients get through");
     }
 
-    // One entry per rule whose absence a short search finds; the seed to start at saves time, the search does the finding.
+    // The rules whose absence a short search finds; the others of the list are second lines of defence, which RackCoreTests hold.
     [Theory]
-    [InlineData(nameof(ProtocolMutation.SkipQuiesce), 85)]
+    [InlineData(nameof(ProtocolMutation.SkipQuiesce), 1)]
     [InlineData(nameof(ProtocolMutation.SkipRevoke), 1)]
-    [InlineData(nameof(ProtocolMutation.AcceptLowerTerm), 10)]
+    [InlineData(nameof(ProtocolMutation.AcceptLowerTerm), 1)]
     [InlineData(nameof(ProtocolMutation.ReleaseBeforeCommit), 1)]
     [InlineData(nameof(ProtocolMutation.GrantWhileMoving), 1)]
     [InlineData(nameof(ProtocolMutation.IgnoreNumbers), 1)]
+    [InlineData(nameof(ProtocolMutation.ForgetConnections), 1)]
     [InlineData(nameof(ProtocolMutation.UnknownIsAbsent), 1)]
     public void TheSimulationNoticesARuleThatIsLeftOut(string rule, int firstSeed)
     {

@@ -1,0 +1,332 @@
+using Rcmp.Protocol;
+using Rcmp.Protocol.Messages;
+using Rcmp.Regions;
+
+namespace Rcmp.Tests.Protocol;
+
+/// <summary>The rules of DESIGN section 6, one by one, on a single rack.</summary>
+public class RackCoreTests
+{
+    private readonly RackRig _rig = new();
+
+    [Fact]
+    public void AReferenceThatArrivesAfterItsRevocationIsNotInstalled()
+    {
+        var page = new PageId((2UL << 40) + 5);
+        var link = _rig.RegisterAtOther(page);
+        _rig.Give(new RevokePage(link, page, 9));
+        _rig.Quiet();
+        Assert.Equal(9ul, _rig.Last<RevokeAcknowledged>()!.Number);
+        _rig.Give(new GrantPages(link, 8, ValueList<PageGrant>.Of(new PageGrant(page, new FrameIndex(1), new Epoch(1)))));
+        Assert.Equal(LocationKind.Absent, _rig.Store.Lookup(page).Kind);
+        _rig.Give(new GrantPages(link, 10, ValueList<PageGrant>.Of(new PageGrant(page, new FrameIndex(1), new Epoch(1)))));
+        Assert.Equal(LocationKind.Remote, _rig.Store.Lookup(page).Kind);
+    }
+
+    [Fact]
+    public void ReferencesAndRevocationsOfAnotherLinkAreIgnored()
+    {
+        var page = new PageId((2UL << 40) + 5);
+        var link = _rig.RegisterAtOther(page);
+        var old = link with { Registration = link.Registration + 7 };
+        _rig.Give(new GrantPages(old, 1, ValueList<PageGrant>.Of(new PageGrant(page, new FrameIndex(1), new Epoch(1)))));
+        Assert.Equal(LocationKind.Absent, _rig.Store.Lookup(page).Kind);
+        _rig.Give(new RevokePage(old, page, 2));
+        Assert.Empty(_rig.Quiesces);
+    }
+
+    [Fact]
+    public void ARepeatedRevocationNamesTheConnectionsAgain()
+    {
+        var page = new PageId((2UL << 40) + 5);
+        var link = _rig.RegisterAtOther(page);
+        _rig.Give(new GrantPages(link, 1, ValueList<PageGrant>.Of(new PageGrant(page, new FrameIndex(1), new Epoch(1)))));
+        for (var i = 0; i < 2; i++)
+        {
+            _rig.Quiesces.Clear();
+            _rig.Give(new RevokePage(link, page, 2));
+            Assert.True(_rig.Quiesces[^1].RemoteOnly);
+            _rig.Quiet(false, 55);
+            Assert.Equal([55ul], _rig.Last<RevokeAcknowledged>()!.Connections);
+        }
+    }
+
+    [Fact]
+    public void NoReferenceIsInstalledOverARow()
+    {
+        var page = _rig.Allocate();
+        var link = _rig.RegisterAtOther(new PageId((2UL << 40) + 5));
+        _rig.Order(OrderKind.Leave, page, 1);
+        _rig.Quiet();
+        _rig.Give(new GrantPages(link, 1, ValueList<PageGrant>.Of(new PageGrant(page, new FrameIndex(1), new Epoch(2)))));
+        Assert.NotEqual(LocationKind.Remote, _rig.Store.Lookup(page).Kind);
+    }
+
+    [Fact]
+    public void ThePageLeavesOnlyWhenGuardsAndHoldersAreDone()
+    {
+        var page = _rig.Allocate();
+        var link = _rig.AcceptHolder();
+        _rig.Resolve(page);
+        Assert.Equal(page, Assert.Single(_rig.Last<GrantPages>()!.Pages).Page);
+        _rig.Order(OrderKind.Leave, page, 1);
+        Assert.Equal(LocationKind.Moving, _rig.Store.Lookup(page).Kind);
+        _rig.Quiet();
+        Assert.Equal(RowState.Resident, _rig.StateOf(page));
+        var revoke = _rig.Last<RevokePage>()!;
+        _rig.Give(new RevokeAcknowledged(link, page, revoke.Number - 1, ValueList<ulong>.Empty));
+        Assert.Equal(RowState.Resident, _rig.StateOf(page));
+        _rig.Give(new RevokeAcknowledged(link, page, revoke.Number, ValueList<ulong>.Empty));
+        Assert.Equal(RowState.Leaving, _rig.StateOf(page));
+    }
+
+    [Fact]
+    public void ConnectionsThatAnAcknowledgementNamesAreDestroyedFirst()
+    {
+        var page = _rig.Allocate();
+        var link = _rig.AcceptHolder();
+        _rig.Resolve(page);
+        _rig.Order(OrderKind.Leave, page, 1);
+        _rig.Quiet();
+        _rig.Give(new RevokeAcknowledged(link, page, _rig.Last<RevokePage>()!.Number, ValueList<ulong>.Of(31, 32)));
+        Assert.Equal(RowState.Resident, _rig.StateOf(page));
+        _rig.Give(new FenceEnded(_rig.Destroyed[^1].Ticket));
+        Assert.Equal([31ul, 32ul], _rig.Last<ConnectionsDestroyed>()!.Connections);
+        Assert.Equal(RowState.Leaving, _rig.StateOf(page));
+    }
+
+    [Fact]
+    public void AHolderThatDoesNotAnswerIsFencedAndMustRegisterAgain()
+    {
+        var page = _rig.Allocate();
+        var link = _rig.AcceptHolder();
+        _rig.Resolve(page);
+        _rig.Order(OrderKind.Leave, page, 1);
+        _rig.Quiet();
+        _rig.Advance(2_000_000_000);
+        _rig.Give(new FenceEnded(Assert.Single(_rig.Fences).Ticket));
+        Assert.Equal(RowState.Leaving, _rig.StateOf(page));
+        Assert.Equal(link, _rig.Last<LinkEnded>()!.Link);
+        var other = _rig.Allocate();
+        _rig.Resolve(other);
+        Assert.Equal(ResolveProblem.RegisterFirst, _rig.Last<PagesUnresolved>()!.Problem);
+    }
+
+    [Fact]
+    public void NothingIsGrantedWhileThePageMoves()
+    {
+        var page = _rig.Allocate();
+        _rig.AcceptHolder();
+        _rig.Order(OrderKind.Leave, page, 1);
+        _rig.Resolve(page);
+        Assert.Null(_rig.Last<GrantPages>());
+        Assert.Equal(ResolveProblem.Busy, _rig.Last<PagesUnresolved>()!.Problem);
+    }
+
+    [Fact]
+    public void ANewRegistrationEndsTheOldOneFirst()
+    {
+        _rig.AcceptHolder();
+        _rig.Give(new RegisterHolder(RackRig.Self, RackRig.Other, 2));
+        Assert.Equal(1ul, _rig.Last<HolderRegistered>()!.Link.Registration);
+        _rig.Give(new FenceEnded(Assert.Single(_rig.Fences).Ticket));
+        Assert.Equal(2ul, _rig.Last<HolderRegistered>()!.Link.Registration);
+    }
+
+    [Fact]
+    public void APageThatDoesNotGetQuietOpensAgainAndSaysWhoHoldsIt()
+    {
+        var page = _rig.Allocate();
+        _rig.Order(OrderKind.Leave, page, 1);
+        _rig.Quiet(false);
+        Assert.Equal(OrderStatus.NotQuiet, _rig.Last<OrderAnswered>()!.Status);
+        Assert.Equal(LocationKind.Resident, _rig.Store.Lookup(page).Kind);
+        Assert.Equal("client 9", Assert.Single(_rig.Core.Status().HeldUp).By);
+        _rig.Order(OrderKind.Leave, page, 2);
+        _rig.Quiet();
+        Assert.Equal(RowState.Leaving, _rig.StateOf(page));
+    }
+
+    [Fact]
+    public void ATermPromisedDuringTheRevocationOpensThePageAgain()
+    {
+        var page = _rig.Allocate();
+        _rig.Order(OrderKind.Leave, page, 1);
+        _rig.Give(new AskRows(RackRig.Shard, RackRig.Second, RackRig.Self.Rack, PageId.None));
+        _rig.Quiet();
+        Assert.Equal(RackRig.Second, _rig.Last<TermRefused>()!.Promised);
+        Assert.Equal(LocationKind.Resident, _rig.Store.Lookup(page).Kind);
+        Assert.Equal(RowState.Resident, _rig.StateOf(page));
+    }
+
+    [Fact]
+    public void ThePromiseOutlivesTheProcess()
+    {
+        var page = _rig.Allocate();
+        _rig.Give(new AskRows(RackRig.Shard, RackRig.Second, RackRig.Self.Rack, PageId.None));
+        _rig.Restart();
+        _rig.Sent.Clear();
+        _rig.Order(OrderKind.Leave, page, 1);
+        Assert.Equal(RackRig.Second, _rig.Last<TermRefused>()!.Promised);
+        Assert.Empty(_rig.Quiesces);
+    }
+
+    [Fact]
+    public void AnOrderToAnotherGenerationIsRefused()
+    {
+        var page = _rig.Allocate();
+        _rig.Order(OrderKind.Leave, page, 1, rack: RackRig.Self with { Generation = new Generation(7) });
+        Assert.NotNull(_rig.Last<TermRefused>());
+        Assert.Empty(_rig.Quiesces);
+    }
+
+    [Fact]
+    public void ALeaveThatComesAfterItsReopenDoesNothing()
+    {
+        var page = _rig.Allocate();
+        _rig.Order(OrderKind.Reopen, page, 1);
+        _rig.Order(OrderKind.Leave, page, 1);
+        Assert.Equal(OrderStatus.OtherRow, _rig.Last<OrderAnswered>()!.Status);
+        Assert.Equal(LocationKind.Resident, _rig.Store.Lookup(page).Kind);
+    }
+
+    [Fact]
+    public void ThePullerChecksTheOwnersRowAfterTheCopy()
+    {
+        var page = new PageId((2UL << 40) + 5);
+        StartPull(page);
+        var pull = Assert.Single(_rig.Pulls);
+        var reopened = new FrameRow(RowState.Resident, new Epoch(3), page, default, default, default, default, false, false);
+        _rig.Give(new PullEnded(pull.Ticket, true, reopened, 5, null));
+        Assert.Equal(OrderStatus.OtherRow, _rig.Last<OrderAnswered>()!.Status);
+        Assert.Equal(RowState.Free, _rig.StateOf(page));
+    }
+
+    [Fact]
+    public void ACommittedPageIsUnsettledAndNeitherLeavesNorIsFreedUntilItIsSettled()
+    {
+        var page = new PageId((2UL << 40) + 5);
+        CommitPull(page);
+        Assert.Equal(LocationKind.Resident, _rig.Store.Lookup(page).Kind);
+        _rig.Order(OrderKind.Leave, page, 2, epoch: 2);
+        Assert.Equal(OrderStatus.NotYet, _rig.Last<OrderAnswered>()!.Status);
+        _rig.Order(OrderKind.Free, page, 3, epoch: 2, request: new RequestId(4));
+        Assert.Equal(OrderStatus.NotYet, _rig.Last<OrderAnswered>()!.Status);
+        _rig.Order(OrderKind.Settle, page, 1);
+        _rig.Order(OrderKind.Leave, page, 4, epoch: 2);
+        _rig.Quiet();
+        Assert.Equal(RowState.Leaving, _rig.StateOf(page));
+    }
+
+    [Fact]
+    public void ADropWaitsForTheCopyToStop()
+    {
+        var page = new PageId((2UL << 40) + 5);
+        StartPull(page);
+        _rig.Order(OrderKind.Drop, page, 1);
+        Assert.Equal(RowState.Incoming, _rig.StateOf(page));
+        _rig.Give(new PullEnded(_rig.Pulls[^1].Ticket, false, default, 5, "lost"));
+        Assert.Equal(RowState.Free, _rig.StateOf(page));
+        _rig.Order(OrderKind.Pull, page, 1);
+        Assert.Equal(OrderStatus.OtherRow, _rig.Last<OrderAnswered>()!.Status);
+    }
+
+    [Fact]
+    public void ACopyThatARestartCutShortIsMadeAgain()
+    {
+        var page = new PageId((2UL << 40) + 5);
+        StartPull(page);
+        _rig.Restart();
+        Assert.Equal(RowState.Incoming, _rig.StateOf(page));
+        _rig.Order(OrderKind.Pull, page, 1);
+        var link = new LinkId(RackRig.Other, RackRig.Self, _rig.Last<RegisterHolder>()!.Registration);
+        _rig.Give(new HolderRegistered(link, default, "local://2"));
+        Assert.Equal(2, _rig.Pulls.Count);
+    }
+
+    [Fact]
+    public void ARepeatedFreeIsDoneAndASecondOneFindsNoPage()
+    {
+        var page = _rig.Allocate();
+        var request = new RequestId(42);
+        _rig.Order(OrderKind.Free, page, 1, request: request);
+        _rig.Quiet();
+        Assert.Equal(OrderStatus.Done, _rig.Last<OrderAnswered>()!.Status);
+        _rig.Restart();
+        _rig.Order(OrderKind.Free, page, 2, request: request);
+        Assert.Equal(OrderStatus.Done, _rig.Last<OrderAnswered>()!.Status);
+        _rig.Order(OrderKind.Free, page, 3, request: new RequestId(43));
+        Assert.Equal(OrderStatus.OtherRow, _rig.Last<OrderAnswered>()!.Status);
+    }
+
+    [Fact]
+    public void AnAllocationIsRepeatedByItsRequestEvenAfterARestart()
+    {
+        var order = new AllocatePages(RackRig.Session, new RequestId(5), 2, false);
+        _rig.Give(order);
+        var first = _rig.Last<PagesAllocated>()!.First;
+        _rig.Give(order);
+        _rig.Restart();
+        _rig.Give(order);
+        Assert.Equal(3, _rig.Sent.OfType<PagesAllocated>().Count(p => p.First == first));
+        Assert.Equal(2, _rig.Core.Status().Resident);
+    }
+
+    [Fact]
+    public void AnUnacknowledgedPageDoesNotLeave()
+    {
+        _rig.Give(new AllocatePages(RackRig.Session, new RequestId(5), 1, false));
+        _rig.Order(OrderKind.Leave, _rig.Last<PagesAllocated>()!.First, 1);
+        Assert.Equal(OrderStatus.NotYet, _rig.Last<OrderAnswered>()!.Status);
+    }
+
+    [Fact]
+    public void AFrameIsZeroedBeforeItIsAllocated()
+    {
+        Array.Fill(_rig.Store.Memory, 7ul);
+        var page = _rig.Allocate();
+        Assert.Equal(0ul, _rig.Store.Memory[_rig.Store.Lookup(page).Frame.Value]);
+    }
+
+    [Fact]
+    public void AfterAWrapOnlyIdsThatTheDirectoryConfirmsFreeAreUsedAgain()
+    {
+        var max = _rig.Store.Geometry.SequenceMax;
+        _rig.Store.SaveState(_rig.Store.State with { SequenceReserved = max + 2 });
+        _rig.Restart();
+        _rig.Give(new AllocatePages(RackRig.Session, new RequestId(5), 1, false));
+        var asked = _rig.Last<ConfirmFree>()!.Page;
+        Assert.Equal(1ul, _rig.Store.Geometry.SequenceOf(asked));
+        Assert.Null(_rig.Last<PagesAllocated>());
+        _rig.Give(new FreeConfirmed(RackRig.Self, asked, false));
+        var next = _rig.Last<ConfirmFree>()!.Page;
+        Assert.NotEqual(asked, next);
+        _rig.Give(new FreeConfirmed(RackRig.Self, next, true));
+        Assert.Equal(next, _rig.Last<PagesAllocated>()!.First);
+    }
+
+    [Fact]
+    public void SequenceNumbersAreNeverGivenOutTwice()
+    {
+        var before = _rig.Allocate();
+        _rig.Restart();
+        Assert.True(_rig.Allocate().CompareTo(before) > 0);
+    }
+
+    private void StartPull(PageId page)
+    {
+        _rig.Order(OrderKind.Pull, page, 1);
+        var link = new LinkId(RackRig.Other, RackRig.Self, _rig.Last<RegisterHolder>()!.Registration);
+        _rig.Give(new HolderRegistered(link, default, "local://2"));
+    }
+
+    private void CommitPull(PageId page)
+    {
+        StartPull(page);
+        var leaving = new FrameRow(
+            RowState.Leaving, new Epoch(1), page, new AttemptId(RackRig.First, 1), RackRig.Self.Rack, default, default, false, false);
+        _rig.Give(new PullEnded(_rig.Pulls[^1].Ticket, true, leaving, 5, null));
+        Assert.Equal(OrderStatus.Done, _rig.Last<OrderAnswered>()!.Status);
+        _rig.Order(OrderKind.Commit, page, 1);
+    }
+}
