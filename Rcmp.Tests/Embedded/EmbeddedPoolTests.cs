@@ -117,7 +117,18 @@ public sealed class EmbeddedPoolTests
         var error = await Assert.ThrowsAsync<PoolExhaustedException>(() => pool.AllocatePagesAsync(frames).AsTask());
         Assert.Contains(frames.ToString(), error.Message, StringComparison.Ordinal);
         await pool.FreePagesAsync(address, frames + 100);
-        await pool.AllocatePagesAsync(frames + 100);
+        await Eventually.TrueAsync(async () =>
+        {
+            try
+            {
+                await pool.AllocatePagesAsync(frames + 100);
+                return true;
+            }
+            catch (PoolExhaustedException)
+            {
+                return false;
+            }
+        }, "the freed frames to be offered again", TimeSpan.FromSeconds(1.5));
     }
 
     [Fact]

@@ -9,6 +9,7 @@ internal sealed partial class RackCore
     private string? _notRegisteredBecause = "no master has answered yet";
     private HashSet<RackId> _forgotten = [];
     private long _loadReported;
+    private bool _loadReportDue;
     private bool _draining;
 
     private bool IsForgotten(RackId rack) => _forgotten.Contains(rack);
@@ -35,7 +36,20 @@ internal sealed partial class RackCore
 
     private void ReportLoadIfChanged()
     {
-        if (Self.Rack.IsNone || long.Abs(_free.Count - _loadReported) <= long.Max(4, _store.FrameCount / 32)) return;
+        if (Self.Rack.IsNone) return;
+        if (long.Abs(_free.Count - _loadReported) > long.Max(4, _store.FrameCount / 32)) ReportLoad();
+        else if (!_loadReportDue)
+        {
+            // The master counts what it has offered as taken: it must hear of small changes too, only not of each.
+            _loadReportDue = true;
+            _timers.Set(new TimerKey(TimerKind.Load, 0), _now + _options.ResendMinNs);
+        }
+    }
+
+    private void ReportLoad()
+    {
+        _loadReportDue = false;
+        _timers.Cancel(new TimerKey(TimerKind.Load, 0));
         _loadReported = _free.Count;
         _fx.SendToMaster(new RackLoad(Self, _store.FrameCount, RoomLeft, _frames.Count));
     }

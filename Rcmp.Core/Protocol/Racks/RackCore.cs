@@ -51,6 +51,7 @@ internal sealed partial class RackCore
         PendingRows,
         EntryRelease,
         Confirm,
+        Load,
     }
 
     private readonly record struct TimerKey(TimerKind Kind, ulong Id);
@@ -165,6 +166,7 @@ internal sealed partial class RackCore
                 case TimerKind.PendingRows: ReportPendingRows(); break;
                 case TimerKind.EntryRelease: RetryEntryRelease(new PageId(key.Id)); break;
                 case TimerKind.Confirm: ResendConfirm(); break;
+                case TimerKind.Load: ReportLoad(); break;
             }
         }
     }
