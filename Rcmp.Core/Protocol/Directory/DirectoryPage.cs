@@ -20,6 +20,8 @@ internal sealed partial class DirectoryShard
 {
     private sealed class Page(PageId id)
     {
+        private Waiting? _waiting;
+
         public PageId Id { get; } = id;
 
         public PagePhase Phase { get; set; }
@@ -38,15 +40,15 @@ internal sealed partial class DirectoryShard
         public FreeStep? Free { get; set; }
 
         /// <summary>Who waits for it: answered as soon as the owner can grant, or as soon as it is known that there is none.</summary>
-        public Dictionary<RackId, ResolvePages> Resolves { get; } = [];
+        public Dictionary<RackId, ResolvePages> Resolves => Waiting.Resolves;
 
-        public List<FreeRequest> Frees { get; } = [];
+        public List<FreeRequest> Frees => Waiting.Frees;
 
-        public Dictionary<RackId, BringRequest> Brings { get; } = [];
+        public Dictionary<RackId, BringRequest> Brings => Waiting.Brings;
 
-        public List<LocateRequest> Locates { get; } = [];
+        public List<LocateRequest> Locates => Waiting.Locates;
 
-        public List<ConfirmFree> Confirms { get; } = [];
+        public List<ConfirmFree> Confirms => Waiting.Confirms;
 
         public List<RackHeat> Heat { get; } = [];
 
@@ -64,7 +66,28 @@ internal sealed partial class DirectoryShard
         /// <summary>Tries to send the order of the phase.</summary>
         public int Tries { get; set; }
 
-        public bool HasWaiters => Resolves.Count + Frees.Count + Brings.Count + Locates.Count + Confirms.Count > 0;
+        public bool HasWaiters => _waiting is { } w && w.Resolves.Count + w.Frees.Count + w.Brings.Count + w.Locates.Count + w.Confirms.Count > 0;
+
+        private Waiting Waiting => _waiting ??= new Waiting();
+
+        /// <summary>Most of a shard's pages have nobody waiting: those cost no lists.</summary>
+        public void ForgetEmptyLists()
+        {
+            if (!HasWaiters) _waiting = null;
+        }
+    }
+
+    private sealed class Waiting
+    {
+        public Dictionary<RackId, ResolvePages> Resolves { get; } = [];
+
+        public List<FreeRequest> Frees { get; } = [];
+
+        public Dictionary<RackId, BringRequest> Brings { get; } = [];
+
+        public List<LocateRequest> Locates { get; } = [];
+
+        public List<ConfirmFree> Confirms { get; } = [];
     }
 
     private sealed class RackHeat(RackId rack)

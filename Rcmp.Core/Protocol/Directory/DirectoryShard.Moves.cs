@@ -221,12 +221,13 @@ internal sealed partial class DirectoryShard
         foreach (var request in page.Confirms) _fx.SendToRack(request.Asker.Rack, new FreeConfirmed(request.Asker, page.Id, false));
         page.Confirms.Clear();
         Serve(page);
+        page.ForgetEmptyLists();
     }
 
     /// <summary>What waited for the page to be stable: frees before pins.</summary>
     private void Serve(Page page)
     {
-        if (page.Phase != PagePhase.Stable) return;
+        if (page.Phase != PagePhase.Stable || !page.HasWaiters) return;
         if (page.Frees.Count > 0)
         {
             var request = page.Frees[0];

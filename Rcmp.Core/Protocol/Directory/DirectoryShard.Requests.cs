@@ -24,7 +24,7 @@ internal sealed partial class DirectoryShard
 
     private void FlushResolves(Page page)
     {
-        if (page.Resolves.Count == 0 || !_racks.TryGetValue(page.Owner, out var view)) return;
+        if (!page.HasWaiters || !_racks.TryGetValue(page.Owner, out var view)) return;
         foreach (var m in page.Resolves.Values)
         {
             // Neighbours go along unseen: the owner grants those that it has.
@@ -32,6 +32,7 @@ internal sealed partial class DirectoryShard
         }
 
         page.Resolves.Clear();
+        if (page.Phase == PagePhase.Stable) page.ForgetEmptyLists();
     }
 
     private void Unresolved(RackIncarnation asker, PageId page, ResolveProblem problem, string why) =>
@@ -178,7 +179,7 @@ internal sealed partial class DirectoryShard
         var figures = new SwapFigures(page.Owner, reader, ownerHeat, readerHeat, remoteTime, _moveCostNs, resident, firstTouch);
         var decision = SwapPolicies.Decide(_options.Policy, figures, _options);
         page.Decision = decision;
-        if (!decision.Move || page.NotBeforeNs > _now || page.Frees.Count > 0 || !CanMoveTo(page, reader)) return false;
+        if (!decision.Move || page.NotBeforeNs > _now || (page.HasWaiters && page.Frees.Count > 0) || !CanMoveTo(page, reader)) return false;
         page.Outcome = null;
         BeginMove(page, reader, MoveReason.Heat);
         return true;

@@ -242,7 +242,7 @@ internal sealed partial class RackCore
 
     private void FailExhausted(AllocationJob job, long found) => FailAllocation(
         job, RequestStatus.Exhausted, $"no room for {job.Order.Count} pages: this rack has {RoomLeft + job.Local} free frames, the others together offer "
-        + $"{long.Max(0, found - job.Local)} (a rack keeps rcmp.swap.reserve = {_options.ReserveFrames} for pages that move).");
+        + $"{long.Max(0, found - job.Local)} (a rack keeps rcmp.swap.reserve = {_reserve} for pages that move).");
 
     private void FailAllocation(AllocationJob job, RequestStatus status, string why)
     {

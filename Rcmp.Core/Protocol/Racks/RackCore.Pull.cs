@@ -53,10 +53,10 @@ internal sealed partial class RackCore
 
     private bool TakeFrameForPull(PageOrder order)
     {
-        var room = order.Reason == MoveReason.Eviction ? _free.Count > _options.ReserveFrames : _free.Count > 0;
+        var room = order.Reason == MoveReason.Eviction ? _free.Count > _reserve : _free.Count > 0;
         if (!room || _draining)
         {
-            Answer(order, OrderStatus.NoRoom, _draining ? "the rack is being drained" : $"no free frame of {_store.FrameCount} (rcmp.swap.reserve keeps {_options.ReserveFrames})");
+            Answer(order, OrderStatus.NoRoom, _draining ? "the rack is being drained" : $"no free frame of {_store.FrameCount} (rcmp.swap.reserve keeps {_reserve})");
             return false;
         }
 

@@ -14,7 +14,7 @@ internal sealed partial class RackCore
 
     private bool IsForgotten(RackId rack) => _forgotten.Contains(rack);
 
-    private long RoomLeft => _draining ? 0 : long.Max(0, _free.Count - _options.ReserveFrames);
+    private long RoomLeft => _draining ? 0 : long.Max(0, _free.Count - _reserve);
 
     private void OnNodeJoined(NodeJoined e)
     {

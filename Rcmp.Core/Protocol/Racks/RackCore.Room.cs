@@ -34,7 +34,7 @@ internal sealed partial class RackCore
     }
 
     private long RoomMissing() => long.Min(
-        _draining ? _resident - _evictions.Count : _options.ReserveFrames - _free.Count - _evictions.Count,
+        _draining ? _resident - _evictions.Count : _reserve - _free.Count - _evictions.Count,
         _options.EvictionsMax - _evictions.Count);
 
     private void RefillReserve()

@@ -6,9 +6,11 @@ namespace Rcmp.Protocol;
 /// <summary>Taking a page away from all who use it: the first half of a move and of a free.</summary>
 internal sealed partial class RackCore
 {
+    private const long HeldUpShownNs = 60_000_000_000;
+
     private readonly Dictionary<PageId, Taking> _takings = [];
     private readonly Dictionary<ulong, PageId> _takingTickets = [];
-    private readonly Dictionary<PageId, HeldUpPage> _heldUp = [];
+    private readonly Dictionary<PageId, (HeldUpPage Page, long SeenNs)> _heldUp = [];
 
     private sealed class Taking(PageOrder order)
     {
@@ -126,10 +128,22 @@ internal sealed partial class RackCore
         }
 
         var by = e.HeldUpBy ?? "a guard";
-        _heldUp[page] = new HeldUpPage(page, _heldUp.TryGetValue(page, out var before) ? before.Tries + 1 : 1, by, taking.Order.Order.ToString());
+        var tries = _heldUp.TryGetValue(page, out var before) ? before.Page.Tries + 1 : 1;
+        _heldUp[page] = (new HeldUpPage(page, tries, by, taking.Order.Order.ToString()), _now);
         StopTaking(page);
         Answer(taking.Order, OrderStatus.NotQuiet, $"held up by {by}");
         return true;
+    }
+
+    private IEnumerable<HeldUpPage> HeldUpLately()
+    {
+        // A page that nobody wants to move any more would be named for ever.
+        foreach (var (page, (_, seenNs)) in _heldUp.ToArray())
+        {
+            if (_now - seenNs > HeldUpShownNs || !_frames.ContainsKey(page)) _heldUp.Remove(page);
+        }
+
+        return _heldUp.Values.Select(h => h.Page);
     }
 
     /// <summary>The page opens again where it is. Holders that gave it up ask anew; those that did not keep what they have.</summary>

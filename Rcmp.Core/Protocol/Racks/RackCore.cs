@@ -10,6 +10,7 @@ internal sealed partial class RackCore
     private readonly IRackStore _store;
     private readonly RackCoreOptions _options;
     private readonly Func<ulong> _random;
+    private readonly int _reserve;
     private readonly DeadlineQueue<TimerKey> _timers = new();
     private readonly Dictionary<ShardId, Term> _terms = [];
     private IRackEffects _fx = null!;
@@ -24,6 +25,9 @@ internal sealed partial class RackCore
         _store = store;
         _options = options;
         _random = random;
+
+        // A region of a few frames keeps most of them for its clients.
+        _reserve = int.Min(options.ReserveFrames, store.FrameCount / 3);
         var state = store.State;
         Self = new RackIncarnation(state.Rack, state.Generation);
         Roster = new RosterChanged(0, ValueList<RosterEntry>.Of(state.Roster));
