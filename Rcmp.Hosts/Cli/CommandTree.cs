@@ -36,7 +36,7 @@ internal sealed class CommandTree
         root.Add(Group("bench", "Measure the pool.", new BenchCommand()));
         root.Add(new MasterCommand());
         root.Add(new RackCommand());
-        root.Add(Group("region", "Make and look at a rack's memory.", new RegionCreateCommand()));
+        root.Add(Group("region", "Make and look at a rack's memory.", new RegionCreateCommand(), new RegionInspectCommand(), new RegionCheckCommand()));
         root.Add(Group("config", "Look at HOCON files.", new ConfigCheckCommand(), new ConfigShowCommand()));
         root.Add(new DoctorCommand());
         root.Add(new SetupCommand());

@@ -64,6 +64,32 @@ public sealed class CommandLineTests
     [InlineData("region create /dev/shm/rcmp-never --size 16MiB --numa-node -3")]
     [InlineData("config check /nowhere/at-all.conf")]
     [InlineData("doctor surplus")]
+    [InlineData("up --racks 0")]
+    [InlineData("up --page-size 3KiB --dir /nowhere/cluster")]
+    [InlineData("up --region-size 1MiB --dir /nowhere/cluster")]
+    [InlineData("up --policy lazy")]
+    [InlineData("master")]
+    [InlineData("rack")]
+    [InlineData("rack --config /nowhere/rack.conf")]
+    [InlineData("rack drain")]
+    [InlineData("rack forget zero")]
+    [InlineData("locate")]
+    [InlineData("locate nowhere")]
+    [InlineData("shell --config /nowhere/client.conf")]
+    [InlineData("shell --config a --rack 1")]
+    [InlineData("demo --input /nowhere/at/all")]
+    [InlineData("bench rw --distribution gauss")]
+    [InlineData("bench rw --payload 0")]
+    [InlineData("bench rw --operations 10 --duration 1s")]
+    [InlineData("bench rw --run-in 2")]
+    [InlineData("bench rw --mix 0.5")]
+    [InlineData("bench rw --op mixed --mix 2")]
+    [InlineData("bench rw --op cas --payload 64")]
+    [InlineData("bench rw --baseline --born-in 0 --run-in 1")]
+    [InlineData("bench rw --csv /nowhere/at/all.csv")]
+    [InlineData("bench rw --config a --racks 3")]
+    [InlineData("bench rw --range 1KiB")]
+    [InlineData("top --interval 3")]
     public async Task WrongUsageIsOneLineAndExitCode2AndTouchesNothing(string line)
     {
         var result = await CommandRunner.RunAsync(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
@@ -73,6 +99,71 @@ public sealed class CommandLineTests
         Assert.StartsWith("error: ", result.Error);
         AssertOneLine(result.Error);
         Assert.False(File.Exists("/dev/shm/rcmp-never"));
+    }
+
+    [Theory]
+    [InlineData("status")]
+    [InlineData("top")]
+    [InlineData("down")]
+    [InlineData("logs")]
+    [InlineData("shell")]
+    [InlineData("locate 0x1000")]
+    [InlineData("rack drain 1")]
+    public async Task WithoutAClusterACommandSaysSoAndExits3(string line)
+    {
+        var result = await CommandRunner.RunAsync([.. line.Split(' '), "--dir", "/nowhere/cluster"]);
+
+        Assert.Equal(ExitCodes.Unreachable, result.ExitCode);
+        Assert.Contains("rcmp up", result.Error);
+        AssertOneLine(result.Error);
+    }
+
+    [Fact]
+    public async Task ARegionIsMadeShownAndCheckedAndAnotherIsNotMadeOverIt()
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"rcmp-test-{Guid.NewGuid():n}.region");
+        try
+        {
+            Assert.Equal(0, (await CommandRunner.RunAsync("region", "create", path, "--size", "16MiB", "--page-size", "8KiB")).ExitCode);
+            var inspected = await CommandRunner.RunAsync("region", "inspect", path, "--json");
+            using var json = JsonDocument.Parse(inspected.Out);
+            Assert.Equal(8192, json.RootElement.GetProperty("pageSize").GetInt32());
+            Assert.Equal(json.RootElement.GetProperty("framesTotal").GetInt64(), json.RootElement.GetProperty("frames").GetProperty("free").GetInt64());
+            Assert.Contains("never registered", (await CommandRunner.RunAsync("region", "inspect", path)).Out);
+            Assert.Equal(0, (await CommandRunner.RunAsync("region", "check", path)).ExitCode);
+            Assert.Equal(ExitCodes.Usage, (await CommandRunner.RunAsync("region", "create", path, "--size", "16MiB")).ExitCode);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public async Task ADamagedRegionIsRefusedWithExitCode1()
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"rcmp-test-{Guid.NewGuid():n}.region");
+        try
+        {
+            await CommandRunner.RunAsync("region", "create", path, "--size", "16MiB");
+            using (var file = new FileStream(path, FileMode.Open, FileAccess.Write))
+            {
+                file.Position = 100;
+                file.WriteByte(0xEE);
+            }
+
+            foreach (var command in new[] { "inspect", "check" })
+            {
+                var result = await CommandRunner.RunAsync("region", command, path);
+                Assert.Equal(ExitCodes.CheckFailed, result.ExitCode);
+                Assert.Contains("checksum", result.Error);
+                AssertOneLine(result.Error);
+            }
+        }
+        finally
+        {
+            File.Delete(path);
+        }
     }
 
     [Fact]
@@ -129,7 +220,7 @@ public sealed class CommandLineTests
     private static IEnumerable<string> PathsOf(Command command, string path)
     {
         yield return path;
-        foreach (var child in command.Subcommands)
+        foreach (var child in command.Subcommands.Where(c => !c.Hidden))
         {
             foreach (var below in PathsOf(child, $"{path} {child.Name}".Trim())) yield return below;
         }
