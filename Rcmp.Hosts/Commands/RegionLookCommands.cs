@@ -36,11 +36,11 @@ internal sealed class RegionInspectCommand : RcmpCommand
         pageSize = report.Layout.PageSize,
         bytes = report.Layout.RegionBytes,
         framesTotal = report.Layout.FrameCount,
-        frames = report.Frames.ToDictionary(f => Name(f.Key), f => f.Value),
-        entries = report.Entries.ToDictionary(e => Name(e.Key), e => e.Value),
+        frames = report.Frames.ToDictionary(f => Word(f.Key), f => f.Value),
+        entries = report.Entries.ToDictionary(e => Word(e.Key), e => e.Value),
         links = report.Links,
         daemonProcess = report.DaemonProcess,
-        sessions = report.Sessions.Select(s => new { index = s.Index, state = Name(s.State), process = s.ProcessId, slotsUsed = s.SlotsUsed, slotsBusy = s.SlotsBusy, usesFence = s.UsesFence }),
+        sessions = report.Sessions.Select(s => new { index = s.Index, state = Word(s.State), process = s.ProcessId, slotsUsed = s.SlotsUsed, slotsBusy = s.SlotsBusy, usesFence = s.UsesFence }),
         roster = report.State?.Roster.Select(r => new { rack = r.Rack.Value, regionId = r.RegionId, generation = r.Generation.Value, address = r.NodeAddress, forgotten = r.Forgotten }),
     };
 
@@ -52,12 +52,12 @@ internal sealed class RegionInspectCommand : RcmpCommand
         Line("state", report.State is not { } state ? "both copies are damaged"
             : $"{(state.Rack.IsNone ? "never registered" : $"rack {state.Rack}")}, generation {state.Generation}, sequences given out below {state.SequenceReserved}");
         Line("daemon", report.DaemonProcess == 0 ? "none" : $"process {report.DaemonProcess}");
-        Line("frames", string.Join(", ", report.Frames.Select(f => $"{Number(f.Value)} {Name(f.Key)}")));
-        Line("page table", $"{Number(layout.PageTableEntries)} entries: {string.Join(", ", report.Entries.Select(e => $"{Number(e.Value)} {Name(e.Key)}"))}");
+        Line("frames", string.Join(", ", report.Frames.Select(f => $"{Number(f.Value)} {Word(f.Key)}")));
+        Line("page table", $"{Number(layout.PageTableEntries)} entries: {string.Join(", ", report.Entries.Select(e => $"{Number(e.Value)} {Word(e.Key)}"))}");
         Line("links", $"{report.Links} of {layout.LinkSlots}");
         Line("sessions", $"{report.Sessions.Count(s => s.Index > 0)} of {layout.SessionCount - 1}, {layout.SlotsPerSession} guard slots each");
         foreach (var session in report.Sessions.Where(s => s.Index > 0))
-            Line("", $"{session.Index}: {Name(session.State)}, process {session.ProcessId}, {session.SlotsBusy} of {session.SlotsUsed} slots busy{(session.UsesFence ? ", with fences" : "")}");
+            Line("", $"{session.Index}: {Word(session.State)}, process {session.ProcessId}, {session.SlotsBusy} of {session.SlotsUsed} slots busy{(session.UsesFence ? ", with fences" : "")}");
         Line("layout", $"state {Offset(layout.StateOffset)}, links {Offset(layout.LinkTableOffset)}, page table {Offset(layout.PageTableOffset)}, frame table {Offset(layout.FrameTableOffset)}, "
             + $"sessions {Offset(layout.SessionsOffset)}, counters {Offset(layout.CountersOffset)}, references {Offset(layout.ReferencesOffset)}, frames {Offset(layout.FramesOffset)}");
         foreach (var entry in report.State?.Roster ?? [])
@@ -66,7 +66,7 @@ internal sealed class RegionInspectCommand : RcmpCommand
         void Line(string name, string text) => writer.WriteLine($"{name,-11} {text}");
     }
 
-    private static string Name<T>(T value)
+    private static string Word<T>(T value)
         where T : struct, Enum => value.ToString().ToLowerInvariant();
 
     private static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);
