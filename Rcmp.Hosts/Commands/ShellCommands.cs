@@ -52,7 +52,7 @@ internal sealed class LocateCommand : RcmpCommand
                 epoch = location.Epoch,
                 phase = location.Phase,
                 heat = location.Heat.Select(h => new { rack = h.Rack.Value, value = h.Value }),
-                lastDecision = location.LastDecision,
+                lastDecision = string.IsNullOrEmpty(location.LastDecision) ? null : location.LastDecision,
             });
         }
         else

@@ -150,7 +150,7 @@ internal sealed class PoolShell
     {
         var heat = string.Join(", ", location.Heat.Select(h => $"rack {h.Rack} {h.Value.ToString("0.##", CultureInfo.InvariantCulture)}"));
         return $"{location.Address} page {location.PageId} rack {location.Owner} epoch {location.Epoch} {location.Phase}; heat: {(heat.Length == 0 ? "none" : heat)}; "
-            + $"last decision: {location.LastDecision ?? "none"}";
+            + $"last decision: {(string.IsNullOrEmpty(location.LastDecision) ? "none" : location.LastDecision)}";
     }
 
     private string Help()
