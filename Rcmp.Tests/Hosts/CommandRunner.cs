@@ -18,7 +18,10 @@ internal static class CommandRunner
         var output = new StringWriter();
         var error = new StringWriter();
         var io = new CommandIo(new StringReader(input), TextWriter.Synchronized(output), TextWriter.Synchronized(error), false, false);
-        var exitCode = await RcmpProgram.RunAsync(arguments, io, TestContext.Current.CancellationToken);
+        // A command that should have been refused must not run for ever.
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        patience.CancelAfter(TimeSpan.FromMinutes(2));
+        var exitCode = await RcmpProgram.RunAsync(arguments, io, patience.Token);
         return new CommandResult(exitCode, output.ToString(), error.ToString());
     }
 }

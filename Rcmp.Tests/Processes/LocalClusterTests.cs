@@ -86,7 +86,7 @@ public sealed class LocalClusterTests
         Assert.Equal(0, (await directory.RunAsync("up --detach --racks 1 --region-size 32MiB")).ExitCode);
         var configuration = File.ReadAllText(ClusterFiles.ConfigurationOf(directory.Path, "rack0"));
         using var samePort = new TemporaryFile(configuration.Replace("-rack0", "-rack9"));
-        using var sameRegion = new TemporaryFile(configuration.Replace("port = ", "port = 1 #"));
+        using var sameRegion = new TemporaryFile(configuration + $"rcmp.node.port = {FreePorts.Take(1)[0]}\n");
 
         var second = await CommandRunner.RunAsync("rack", "--config", sameRegion.Path);
         var port = await CommandRunner.RunAsync("rack", "--config", samePort.Path);
