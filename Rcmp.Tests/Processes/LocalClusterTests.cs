@@ -2,6 +2,7 @@ using System.Text.Json;
 using Rcmp.Hosts.Cli;
 using Rcmp.Hosts.Clients;
 using Rcmp.Hosts.Local;
+using Rcmp.Runtime;
 using Rcmp.Tests.Hosts;
 
 namespace Rcmp.Tests.Processes;
@@ -95,7 +96,7 @@ public sealed class LocalClusterTests
         Assert.Contains("in use", second.Error);
         Assert.Equal(ExitCodes.ResourceMissing, port.ExitCode);
         Assert.Contains("in use", port.Error);
-        foreach (var left in Directory.GetFileSystemEntries("/dev/shm", "rcmp-*-rack9*")) File.Delete(left);
+        RegionFiles.Remove(directory.Open().Racks[0].Node.RegionPath!.Replace("-rack0", "-rack9"));
     }
 
     private static async Task<StoredCopy> StoredAsync(ClientProcess client)
