@@ -5,6 +5,8 @@ namespace Rcmp.DataPath;
 /// <summary>Whole pages: what the rack's daemon is asked for. All of it runs on the pool's own threads.</summary>
 internal sealed partial class PoolClient
 {
+    private const long FreesPerRequest = 512;
+
     public ValueTask<GAddr> AllocatePagesAsync(long count, AllocationOptions? options = null, CancellationToken ct = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
@@ -105,8 +107,16 @@ internal sealed partial class PoolClient
 
     internal async Task<bool> FreeRangeAsync(PageId first, long count, CancellationToken ct)
     {
+        // Each request has the client's whole patience: a large range takes as long as it takes.
+        for (var before = 0L; before < count; before += FreesPerRequest)
+            await FreePartAsync(first, before, Math.Min(FreesPerRequest, count - before), count, ct);
+        return true;
+    }
+
+    private async Task FreePartAsync(PageId first, long before, long part, long count, CancellationToken ct)
+    {
         var address = _geometry.AddressOf(first);
-        var request = new FreePages(_grant.Token, NewRequestId(), first, count);
+        var request = new FreePages(_grant.Token, NewRequestId(), first.Plus(before), part);
         var patience = new Patience(_options.Timeout);
         var maySent = false;
         while (true)
@@ -117,15 +127,15 @@ internal sealed partial class PoolClient
                 switch (done.Status)
                 {
                     case RequestStatus.Ok:
-                        return true;
+                        return;
                     case RequestStatus.PageNotFound:
                         throw new PageNotFoundException(
-                            $"There is no page to free at {address + (done.Completed << _pageShift)}: it was never allocated, or is already free. {Freed(done.Completed, count)} {done.Message}".TrimEnd());
+                            $"There is no page to free at {address + ((before + done.Completed) << _pageShift)}: it was never allocated, or is already free. {Freed(before + done.Completed, count)} {done.Message}".TrimEnd());
                     case RequestStatus.OutcomeUnknown:
                         maySent = true;
                         break;
                     case not RequestStatus.Unavailable:
-                        throw new PoolException($"The pages at {address} could not be freed: {done.Message} {Freed(done.Completed, count)}");
+                        throw new PoolException($"The pages at {address} could not be freed: {done.Message} {Freed(before + done.Completed, count)}");
                 }
             }
 
@@ -140,7 +150,7 @@ internal sealed partial class PoolClient
             var text = $"The {count} pages at {address} could not be freed within rcmp.client.timeout = {Seconds(_options.Timeout)}: {reason}";
             throw maySent
                 ? new PoolOutcomeUnknownException($"{text} They may have been freed or not.", error)
-                : new PageUnavailableException($"{text} {Freed((reply as RequestDone)?.Completed ?? 0, count)}", error);
+                : new PageUnavailableException($"{text} {Freed(before + ((reply as RequestDone)?.Completed ?? 0), count)}", error);
         }
     }
 
