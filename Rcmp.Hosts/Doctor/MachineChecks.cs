@@ -1,5 +1,6 @@
 using System.Globalization;
 using Rcmp.Hosts.Cli;
+using Rcmp.Native;
 
 namespace Rcmp.Hosts.Doctor;
 
@@ -13,7 +14,7 @@ internal sealed class MachineChecks(string root = "/")
         ["usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "usr/lib64", "lib64", "usr/lib", "usr/local/lib"];
 
     public IReadOnlyList<MachineCheck> All() =>
-        [MemoryLock(), HugePages(), SharedMemory(), RdmaDevices(), RdmaLibraries(), DaxDevices(), Fuse(), Numa(), Processors()];
+        [MemoryLock(), HugePages(), SharedMemory(), RdmaDevices(), RdmaLibraries(), DaxDevices(), Fuse(), ProcessBarrier(), Numa(), Processors()];
 
     private MachineCheck MemoryLock()
     {
@@ -73,6 +74,13 @@ internal sealed class MachineChecks(string root = "/")
         var library = HasLibrary("libfuse3.so.3");
         return new("FUSE", device && library, (device ? "/dev/fuse" : "no /dev/fuse") + (library ? ", libfuse3" : ", no libfuse3"),
             device && library ? null : "the pool cannot be mounted as a file system; all else works. Install it: apt-get install fuse3");
+    }
+
+    private static MachineCheck ProcessBarrier()
+    {
+        var ok = MemoryBarrierCalls.TryRegister() && MemoryBarrierCalls.TryIssue();
+        return new("membarrier", ok, ok ? "works across processes" : "refused by the kernel", ok ? null
+            : "every access in the rack pays a full fence: some 90 to 280 ns instead of 6 to 9. It needs Linux 4.16 and a sandbox that lets the call pass");
     }
 
     private MachineCheck Numa()
