@@ -134,6 +134,35 @@ public class RackCoreTests
     }
 
     [Fact]
+    public void ARegistrationThatHasEndedDoesNotBeginAgain()
+    {
+        _rig.AcceptHolder();
+        _rig.Give(new RegisterHolder(RackRig.Self, RackRig.Other, 2));
+        _rig.Give(new FenceEnded(_rig.Fences[^1].Ticket));
+        _rig.Give(new RegisterHolder(RackRig.Self, RackRig.Other, 3));
+        _rig.Give(new FenceEnded(_rig.Fences[^1].Ticket));
+        _rig.Sent.Clear();
+        _rig.Give(new RegisterHolder(RackRig.Self, RackRig.Other, 2));
+        Assert.Null(_rig.Last<HolderRegistered>());
+        Assert.DoesNotContain(_rig.Sent, s => s is LinkId);
+    }
+
+    [Fact]
+    public void ALateRepeatOfAFencedRegistrationIsToldThatItHasEnded()
+    {
+        var page = _rig.Allocate();
+        var link = _rig.AcceptHolder();
+        _rig.Resolve(page);
+        _rig.Order(OrderKind.Leave, page, 1);
+        _rig.Advance(2_000_000_000);
+        _rig.Give(new FenceEnded(Assert.Single(_rig.Fences).Ticket));
+        _rig.Sent.Clear();
+        _rig.Give(new RegisterHolder(RackRig.Self, RackRig.Other, link.Registration));
+        Assert.Null(_rig.Last<HolderRegistered>());
+        Assert.Equal(link, _rig.Last<LinkEnded>()!.Link);
+    }
+
+    [Fact]
     public void APageThatDoesNotGetQuietOpensAgainAndSaysWhoHoldsIt()
     {
         var page = _rig.Allocate();
@@ -229,6 +258,19 @@ public class RackCoreTests
         Assert.Equal(RowState.Free, _rig.StateOf(page));
         _rig.Order(OrderKind.Pull, page, 1);
         Assert.Equal(OrderStatus.OtherRow, _rig.Last<OrderAnswered>()!.Status);
+    }
+
+    [Fact]
+    public void AnEntryIsNotLeftMovingWhenItsRevocationEndsDuringAPullThatFails()
+    {
+        var page = new PageId((2UL << 40) + 5);
+        var link = _rig.RegisterAtOther(page);
+        _rig.Give(new GrantPages(link, 1, ValueList<PageGrant>.Of(new PageGrant(page, new FrameIndex(1), new Epoch(1)))));
+        _rig.Give(new RevokePage(link, page, 2));
+        _rig.Order(OrderKind.Pull, page, 1);
+        _rig.Quiet();
+        _rig.Give(new PullEnded(Assert.Single(_rig.Pulls).Ticket, false, default, 5, "lost"));
+        Assert.Equal(LocationKind.Absent, _rig.Store.Lookup(page).Kind);
     }
 
     [Fact]

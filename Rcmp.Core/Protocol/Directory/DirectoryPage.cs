@@ -37,6 +37,9 @@ internal sealed partial class DirectoryShard
 
         public Lookup? Lookup { get; set; }
 
+        /// <summary>The last question whose answer was believed, as long as no order has followed it.</summary>
+        public AttemptId Believed { get; set; }
+
         public FreeStep? Free { get; set; }
 
         /// <summary>Who waits for it: answered as soon as the owner can grant, or as soon as it is known that there is none.</summary>
@@ -125,6 +128,9 @@ internal sealed partial class DirectoryShard
 
     private sealed class Lookup
     {
+        /// <summary>Answers to an earlier question may still be on their way, and tell of rows that are long gone.</summary>
+        public required AttemptId Question { get; init; }
+
         public Dictionary<RackId, RowReport> Answers { get; } = [];
 
         /// <summary>Every rack of the roster, not only the one of birth.</summary>

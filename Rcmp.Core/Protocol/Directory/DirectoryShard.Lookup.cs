@@ -10,7 +10,7 @@ internal sealed partial class DirectoryShard
     {
         page.Phase = PagePhase.Looking;
         page.Owner = RackId.None;
-        page.Lookup = new Lookup { All = all, EndsNs = _now + _options.LookupTimeoutNs };
+        page.Lookup = new Lookup { Question = new AttemptId(_term, ++_attempts), All = all, EndsNs = _now + _options.LookupTimeoutNs };
         page.Tries = 0;
         AskRacks(page);
     }
@@ -23,16 +23,22 @@ internal sealed partial class DirectoryShard
         foreach (var rack in _racks.Keys)
         {
             if (lookup.Answers.ContainsKey(rack) || (!lookup.All && rack != birth)) continue;
-            TrySend(rack, OrderKind.Report, page, default);
+            TrySend(rack, OrderKind.Report, page, lookup.Question);
         }
 
         _timers.Set(new TimerKey(TimerKind.Page, page.Id.Value), _now + Backoff(page.Tries++));
         if (lookup.All) Decide(page);
     }
 
-    /// <summary>A row that is neither free nor a settled resident, as a rack tells it by itself.</summary>
+    /// <summary>A row that is not what the shard may believe, as a rack tells it by itself: one in transition, or none at the supposed owner.</summary>
     private void OnRowInTransition(RackId rack, in RowReport row)
     {
+        if (row.State == RowState.Free)
+        {
+            if (_pages.TryGetValue(row.Page, out var believed) && believed.Phase == PagePhase.Stable && believed.Owner == rack) LookFor(believed, all: true);
+            return;
+        }
+
         var page = PageOf(row.Page);
         switch (page.Phase)
         {
@@ -57,7 +63,9 @@ internal sealed partial class DirectoryShard
 
     private void OnReport(OrderAnswered m, Page page)
     {
-        if (page.Lookup is not { } lookup) return;
+        if (page.Lookup is null && page.Believed != default && page.Believed == m.Attempt && m.Row.State == RowState.Resident && m.Rack.Rack != page.Owner)
+            StopForTwoOwners(page, page.Owner, m.Rack.Rack);
+        if (page.Lookup is not { } lookup || lookup.Question != m.Attempt) return;
         lookup.Answers[m.Rack.Rack] = m.Row;
         if (m.Row.State != RowState.Resident || m.Row.Unsettled)
         {
@@ -80,7 +88,7 @@ internal sealed partial class DirectoryShard
         var residents = answers.Where(a => a.Value.State == RowState.Resident).Select(a => a.Key).ToList();
         if (residents.Count > 1)
         {
-            _fx.Fatal($"Page {_options.Geometry.AddressOf(page.Id)} has two owners, racks {string.Join(" and ", residents)}: stopping before harm is done.");
+            StopForTwoOwners(page, residents[0], residents[1]);
             return;
         }
 
@@ -114,11 +122,15 @@ internal sealed partial class DirectoryShard
         NoSuchPage(page);
     }
 
+    private void StopForTwoOwners(Page page, RackId one, RackId other) =>
+        _fx.Fatal($"Page {_options.Geometry.AddressOf(page.Id)} has two owners, racks {one} and {other}: stopping before harm is done.");
+
     private bool HasAnswered(Page page, RackId rack) =>
         page.Lookup!.Answers.ContainsKey(rack) || !_racks.ContainsKey(rack) || _options.Mutation == ProtocolMutation.UnknownIsAbsent;
 
     private void Found(Page page, RackId owner, in RowReport row)
     {
+        page.Believed = page.Lookup!.Question;
         page.Lookup = null;
         page.Owner = owner;
         page.Epoch = row.Epoch;

@@ -21,6 +21,7 @@ internal sealed partial class DirectoryShard
 
     private void BeginMove(Page page, RackId to, MoveReason reason)
     {
+        page.Believed = default;
         _moves++;
         page.Move = new Move
         {
@@ -232,6 +233,7 @@ internal sealed partial class DirectoryShard
         {
             var request = page.Frees[0];
             page.Frees.RemoveAt(0);
+            page.Believed = default;
             page.Free = new FreeStep { Attempt = new AttemptId(_term, ++_attempts), Request = request };
             Enter(page, PagePhase.Freeing);
             return;

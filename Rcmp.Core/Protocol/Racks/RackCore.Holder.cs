@@ -141,11 +141,20 @@ internal sealed partial class RackCore
 
     private void OnGrantPages(GrantPages m)
     {
-        if (!_owners.TryGetValue(m.Link.Owner.Rack, out var link) || link.Id != m.Link || link.Record is null) return;
+        if (!_owners.TryGetValue(m.Link.Owner.Rack, out var link) || link.Id != m.Link || link.Record is null)
+        {
+            // The owner still believes in a link that is over here: whoever waits needs a new one.
+            if (m.Link.Holder == Self && m.Pages.Any(g => _misses.ContainsKey(g.Page))) EnsureLink(m.Link.Owner);
+            return;
+        }
+
         var late = m.Number <= link.HighestRevocation && !Is(ProtocolMutation.IgnoreNumbers);
         foreach (var grant in m.Pages)
         {
-            if (!late && MayInstall(grant.Page) && TryPlace(grant.Page, Location.Remote(link.Slot, grant.Frame, grant.Epoch)))
+            var location = Location.Remote(link.Slot, grant.Frame, grant.Epoch);
+
+            // Only what somebody waits for may push out another page: neighbours that did would push out each other.
+            if (!late && MayInstall(grant.Page) && (_misses.ContainsKey(grant.Page) ? TryPlace(grant.Page, location) : SetEntry(grant.Page, location)))
             {
                 link.Pages.Add(grant.Page);
                 WatchHeat(grant.Page);
@@ -216,7 +225,7 @@ internal sealed partial class RackCore
         }
 
         _revoking.Remove(page);
-        if (revoking.Touched && _store.Lookup(page).Kind == LocationKind.Moving && !_frames.ContainsKey(page)) LeaveEntry(page);
+        if (revoking.Touched && _store.Lookup(page).Kind == LocationKind.Moving && !IsResident(page)) LeaveEntry(page);
         if (_owners.TryGetValue(revoking.Link.Owner.Rack, out var link) && link.Id == revoking.Link)
         {
             _fx.SendToRack(

@@ -9,7 +9,8 @@ internal sealed partial class RackCore
     private const int CancelledMax = 1 << 16;
     private const int RowsPerAnswer = 256;
 
-    // A leave or pull that arrives after its reopen or drop would find a row that fits: the attempts that are over are remembered.
+    // A leave or pull that arrives after its reopen or drop would find a row that fits: the attempts that are over are remembered,
+    // and those that were answered "not quiet".
     private readonly RecentMap<(PageId Page, AttemptId Attempt), bool> _over = new(CancelledMax);
 
     private void OnAskRows(AskRows m)
@@ -92,7 +93,8 @@ internal sealed partial class RackCore
     private void OnFree(PageOrder order, bool known, in FrameRow row)
     {
         if (!known && _freedBy.GetValueOrDefault(order.Page) == order.Request) Answer(order, OrderStatus.Done, "");
-        else if (!known || row.State != RowState.Resident || row.Epoch != order.Epoch) Answer(order, OrderStatus.OtherRow, "the page is not here at that epoch");
+        else if (!known || row.State != RowState.Resident || row.Epoch != order.Epoch || _over.TryGet((order.Page, order.Attempt), out _))
+            Answer(order, OrderStatus.OtherRow, "the page is not here at that epoch");
         else BeginTaking(order, row);
     }
 

@@ -9,6 +9,7 @@ internal sealed partial class RackCore
     private readonly Dictionary<RackId, HolderLink> _holders = [];
     private readonly Dictionary<PageId, List<HolderLink>> _holdersOf = [];
     private readonly Dictionary<RackId, LinkId> _latestRegistration = [];
+    private readonly Dictionary<RackId, LinkId> _endedRegistration = [];
     private readonly Dictionary<ulong, HolderLink> _fences = [];
     private readonly Dictionary<ulong, DestroyJob> _destroyTickets = [];
     private Guid _fabricKey;
@@ -42,6 +43,13 @@ internal sealed partial class RackCore
         if (m.Owner != Self || _fabricAddress.Length == 0 || IsForgotten(m.Holder.Rack)) return;
         var id = new LinkId(m.Owner, m.Holder, m.Registration);
         if (_latestRegistration.TryGetValue(m.Holder.Rack, out var latest) && IsEarlier(id, latest)) return;
+        if (_endedRegistration.TryGetValue(m.Holder.Rack, out var ended) && ended == id)
+        {
+            // A late repeat: what has ended does not begin again.
+            _fx.SendToRack(m.Holder.Rack, new LinkEnded(id));
+            return;
+        }
+
         _latestRegistration[m.Holder.Rack] = id;
         if (!_holders.TryGetValue(m.Holder.Rack, out var link)) BeginLink(id);
         else if (link.Id == id && !link.Ending) SendRegistered(id);
@@ -86,6 +94,7 @@ internal sealed partial class RackCore
 
         if (!_fences.Remove(ticket, out var link)) return;
         _holders.Remove(link.Id.Holder.Rack);
+        _endedRegistration[link.Id.Holder.Rack] = link.Id;
         foreach (var page in link.Pages) RemoveHolder(page, link, fromLink: false);
         link.Pages.Clear();
         _fx.SendToRack(link.Id.Holder.Rack, new LinkEnded(link.Id));
@@ -107,6 +116,7 @@ internal sealed partial class RackCore
         if (m.Asker.Rack == Self.Rack)
         {
             foreach (var page in m.Pages) OpenPage(page);
+            TellIfMissing(m);
             return;
         }
 
@@ -125,10 +135,20 @@ internal sealed partial class RackCore
 
         // Neighbours that cannot be granted were not asked for by anybody: silence will do.
         if (grants.Count == 0 || grants[0].Page != m.Pages[0])
+        {
             Refuse(m, ValueList<PageId>.Of(m.Pages[0]), ResolveProblem.Busy, "the page is on its way to another rack, or being freed");
+            TellIfMissing(m);
+        }
+
         if (grants.Count == 0) return;
         foreach (var grant in grants) AddHolder(grant.Page, link);
         _fx.SendToRack(m.Asker.Rack, new GrantPages(link.Id, ++link.Number, ValueList<PageGrant>.Of(grants)));
+    }
+
+    /// <summary>The shard believes that the page is here, and it is not: it should look again.</summary>
+    private void TellIfMissing(ForwardedResolve m)
+    {
+        if (!_frames.ContainsKey(m.Pages[0])) _fx.SendToShard(m.Shard, new RowsPending(m.Shard, Self, ValueList<RowReport>.Of(Report(m.Pages[0]))));
     }
 
     private void Refuse(ForwardedResolve m, ValueList<PageId> pages, ResolveProblem problem, string why) =>

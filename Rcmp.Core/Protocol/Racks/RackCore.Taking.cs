@@ -130,6 +130,7 @@ internal sealed partial class RackCore
         var by = e.HeldUpBy ?? "a guard";
         var tries = _heldUp.TryGetValue(page, out var before) ? before.Page.Tries + 1 : 1;
         _heldUp[page] = (new HeldUpPage(page, tries, by, taking.Order.Order.ToString()), _now);
+        _over.Add((page, taking.Order.Attempt), true);
         StopTaking(page);
         Answer(taking.Order, OrderStatus.NotQuiet, $"held up by {by}");
         return true;

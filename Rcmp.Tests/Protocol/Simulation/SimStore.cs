@@ -88,6 +88,10 @@ internal sealed class SimStore(int frames, int entriesMax, SuperblockState state
         Counters[page] = new AccessCounter { Accesses = old.Accesses + 1, RemoteTime = old.RemoteTime + remoteTime };
     }
 
+    /// <summary>For the search of a violation's cause.</summary>
+    public string Dump() => string.Join('\n', _entries.Select(e => $"  {e.Key} {e.Value.Kind} frame {e.Value.Frame} link {e.Value.LinkSlot}")
+        .Concat(_links.Where(l => l is not null).Select(l => $"  {l}")).Concat(_rows.Select(r => $"  {r.State} {r.Page} {r.Attempt}")));
+
     /// <summary>What a daemon's start does to tables and state before its state machine runs.</summary>
     public void Reattach()
     {
