@@ -58,7 +58,8 @@ internal sealed class WorkloadRunner(IMemoryPool pool, Func<PoolClientStatistics
                 if (Volatile.Read(ref _start) == 0) started.RemoveParticipant();
             }
             done.SetResult();
-        }) { IsBackground = true, Name = $"workload-{index}" };
+        })
+        { IsBackground = true, Name = $"workload-{index}" };
         thread.Start();
         return (thread, done.Task);
     }

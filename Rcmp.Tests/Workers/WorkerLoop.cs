@@ -23,7 +23,8 @@ internal sealed class WorkerLoop
         "count" => () =>
         {
             for (var i = 0; i < pages; i++) pool.FetchAdd(address + (long)i * pool.Info.PageSize, 1);
-        },
+        }
+        ,
         _ => throw new ArgumentException($"unknown loop {kind}"),
     });
 

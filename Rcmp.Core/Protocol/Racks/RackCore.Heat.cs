@@ -108,5 +108,6 @@ internal sealed partial class RackCore
     /// <summary>For <c>status</c>.</summary>
     public RackCoreStatus Status() => new(
         Self, !Self.Rack.IsNone, _notRegisteredBecause, _store.FrameCount, RoomLeft, _reserve, _resident, _leaving, _incoming, _unsettled,
-        _owners.Count, _holders.Count, _misses.Count, _samples.Sum(s => s.Heat), _draining, ValueList<HeldUpPage>.Of(HeldUpLately())) { MovedIn = _movedIn };
+        _owners.Count, _holders.Count, _misses.Count, _samples.Sum(s => s.Heat), _draining, ValueList<HeldUpPage>.Of(HeldUpLately()))
+    { MovedIn = _movedIn };
 }

@@ -165,7 +165,8 @@ internal sealed partial class SimWorld
             {
                 Trace($"{from}->{to} {message}");
                 deliver();
-            }));
+            }
+            ));
         }
     }
 
@@ -251,7 +252,8 @@ internal sealed partial class SimWorld
             Geometry = _geometry, Shards = 1, Policy = _options.Policy ?? (SwapPolicy)(_options.Seed / 2 % 2), MinResidenceNs = 30_000, MoveCostInitialNs = 100, StepTimeoutNs = 900_000,
             ResendMinNs = 40_000, ResendMaxNs = 400_000, BackoffMinNs = 20_000, BackoffMaxNs = 200_000, LookupTimeoutNs = 800_000, Watermark = 1,
             Mutation = _options.Mutation,
-        }, Random)) { World = this };
+        }, Random))
+        { World = this };
         _shards.Add(shard);
         var roster = Racks.Values.Select(r => r.Core?.Roster).FirstOrDefault(r => r is { Version: > 0 })
             ?? new RosterChanged(1, ValueList<RosterEntry>.Of(Racks.First().Value.Store.State.Roster));
