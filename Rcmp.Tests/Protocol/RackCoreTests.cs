@@ -248,6 +248,30 @@ public class RackCoreTests
     }
 
     [Fact]
+    public void APullAndACommitThatComeAfterTheirMoveDoNothing()
+    {
+        var page = new PageId((2UL << 40) + 5);
+        CommitPull(page);
+        _rig.Order(OrderKind.Settle, page, 1);
+        _rig.Order(OrderKind.Leave, page, 2, epoch: 2);
+        _rig.Quiet();
+        _rig.Order(OrderKind.Release, page, 2);
+        _rig.Order(OrderKind.Pull, page, 1);
+        _rig.Order(OrderKind.Commit, page, 1);
+        Assert.Equal(RowState.Free, _rig.StateOf(page));
+        Assert.Single(_rig.Pulls);
+    }
+
+    [Fact]
+    public void NothingIsCommittedBeforeItsCopyIsComplete()
+    {
+        var page = new PageId((2UL << 40) + 5);
+        StartPull(page);
+        _rig.Order(OrderKind.Commit, page, 1);
+        Assert.Equal(RowState.Incoming, _rig.StateOf(page));
+    }
+
+    [Fact]
     public void ADropWaitsForTheCopyToStop()
     {
         var page = new PageId((2UL << 40) + 5);

@@ -127,8 +127,12 @@ internal sealed partial class RackCore
 
     private void OnCommit(PageOrder order, bool known, FrameIndex frame, in FrameRow row)
     {
-        if (known && row.State == RowState.Incoming && row.Attempt == order.Attempt)
+        // A row without a pull is one that this process found at its start: a commit to this generation says that it was complete. One with
+        // an unfinished pull is the work of a late repeat, and so is then the commit.
+        var complete = !_pulls.TryGetValue(order.Page, out var pull) || pull.Complete;
+        if (known && row.State == RowState.Incoming && row.Attempt == order.Attempt && complete)
         {
+            _over.Add((order.Page, order.Attempt), true);
             _pulls.Remove(order.Page);
             _timers.Cancel(new TimerKey(TimerKind.Pull, order.Page.Value));
             ChangeRow(frame, row, row with { State = RowState.Resident, Epoch = row.Epoch.Plus(1), Unsettled = true });

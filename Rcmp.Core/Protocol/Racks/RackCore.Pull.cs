@@ -124,6 +124,7 @@ internal sealed partial class RackCore
         _pulls.Remove(page);
         _timers.Cancel(new TimerKey(TimerKind.Pull, page.Value));
         if (!TryRow(page, out var frame, out var row) || row.State != RowState.Incoming) return;
+        _over.Add((page, row.Attempt), true);
         FreeRow(frame, row, default);
         CheckEndedSession(row.Session);
         AskAgain(page);

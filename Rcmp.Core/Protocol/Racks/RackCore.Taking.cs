@@ -38,6 +38,7 @@ internal sealed partial class RackCore
 
         if ((row.Unsettled && !Is(ProtocolMutation.MoveUnsettled)) || (order.Order == OrderKind.Leave && IsUnacknowledged(row)))
         {
+            _over.Add((order.Page, order.Attempt), true);
             Answer(order, OrderStatus.NotYet, row.Unsettled ? "the last move is not settled yet" : "the allocation is not acknowledged yet");
             return;
         }
