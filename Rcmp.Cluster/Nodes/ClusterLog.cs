@@ -40,4 +40,13 @@ internal static partial class ClusterLog
 
     [LoggerMessage(2011, LogLevel.Information, "Connected to the rack's daemon at {Rack}, session {Session}.")]
     public static partial void ClientConnected(ILogger log, string rack, SessionToken session);
+
+    [LoggerMessage(2012, LogLevel.Warning, "Node {Address} does not answer.")]
+    public static partial void MemberUnreachable(ILogger log, string address);
+
+    [LoggerMessage(2013, LogLevel.Information, "Node {Address} answers again.")]
+    public static partial void MemberReachable(ILogger log, string address);
+
+    [LoggerMessage(2014, LogLevel.Information, "Node {Address} is now {Status}.")]
+    public static partial void MemberChanged(ILogger log, string address, string status);
 }

@@ -27,6 +27,6 @@ internal static class DirectoryRegion
         ClusterSingletonProxy.Props("/user/" + Paths.Master, ClusterSingletonProxySettings.Create(system).WithRole(SystemConfig.MasterRole)),
         Paths.MasterProxy);
 
-    public static void StartRoster(ActorSystem system, NodeRoster roster, Action<Protocol.Messages.RosterChanged>? rack) =>
-        system.ActorOf(Props.Create(() => new RosterActor(roster, rack)), Paths.Roster);
+    public static void StartRoster(ActorSystem system, NodeRoster roster, Action<Protocol.Messages.RosterChanged>? rack, ILogger log) =>
+        system.ActorOf(Props.Create(() => new RosterActor(roster, rack, log)), Paths.Roster);
 }

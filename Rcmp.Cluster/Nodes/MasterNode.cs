@@ -33,7 +33,7 @@ internal sealed class MasterNode(MasterNodeOptions options, ILoggerFactory logge
         var log = Loggers.CreateLogger("Rcmp.Master");
         var master = new MasterOptions { Settings = options.Node.Settings, GraceNs = (long)options.Grace.TotalNanoseconds };
         var rosterInterval = Timing.GetTimeSpan("roster-interval");
-        DirectoryRegion.StartRoster(system, roster, rack: null);
+        DirectoryRegion.StartRoster(system, roster, rack: null, Log);
         system.ActorOf(
             ClusterSingletonManager.Props(
                 Props.Create(() => new MasterActor(master, roster, rosterInterval, log)),

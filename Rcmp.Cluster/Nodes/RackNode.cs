@@ -44,7 +44,7 @@ internal sealed class RackNode : ClusterNode
         var sessions = new SessionRegistry();
         var directory = DirectoryRegion.StartDirectory(system, _options.Node, roster, Fatal, Loggers);
         var master = DirectoryRegion.StartMasterProxy(system);
-        DirectoryRegion.StartRoster(system, roster, Host.Deliver);
+        DirectoryRegion.StartRoster(system, roster, Host.Deliver, Log);
         system.ActorOf(Props.Create(() => new RackActor(Host, OnRefused)).WithDispatcher(SystemConfig.Dispatcher), Paths.Rack);
         system.ActorOf(
             Props.Create(() => new SessionManagerActor(Host, sessions, Log)).WithDispatcher(SystemConfig.Dispatcher), Paths.Sessions);
