@@ -1,5 +1,6 @@
 namespace Rcmp.Tests.Cluster;
 
+[Collection(ClusterCollection.Name)]
 public sealed class ClusterTests
 {
     [Fact]

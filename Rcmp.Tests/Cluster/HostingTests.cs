@@ -6,6 +6,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Rcmp.Tests.Cluster;
 
+[Collection(ClusterCollection.Name)]
 public sealed class HostingTests
 {
     [Fact]

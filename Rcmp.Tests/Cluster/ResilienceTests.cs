@@ -6,6 +6,7 @@ using Rcmp.Cluster.Status;
 
 namespace Rcmp.Tests.Cluster;
 
+[Collection(ClusterCollection.Name)]
 public sealed class ResilienceTests
 {
     [Fact]
