@@ -3,6 +3,7 @@ using Akka.Remote.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Rcmp.Tests.Cluster;
 
@@ -16,6 +17,7 @@ public sealed class HostingTests
         var rack = cluster.ClientOptions(0).Rack;
         var values = new Dictionary<string, string?> { ["Pool:Rack"] = rack, ["Pool:TimingProfile"] = "fast", ["Pool:Neighbours"] = "3" };
         var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders();
         builder.Configuration.AddInMemoryCollection(values);
         builder.Services.AddRcmpClient(builder.Configuration.GetSection("Pool"));
         using var host = builder.Build();
@@ -29,6 +31,7 @@ public sealed class HostingTests
     public async Task AnUnknownKeyInTheSectionEndsTheStart()
     {
         var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders();
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["Pool:Rakc"] = "127.0.0.1:1" });
         builder.Services.AddRcmpClient(builder.Configuration.GetSection("Pool"));
         using var host = builder.Build();
@@ -41,6 +44,7 @@ public sealed class HostingTests
         await using var cluster = await TestCluster.StartAsync(racks: 1);
         var rack = cluster.ClientOptions(0).Rack;
         var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders();
         builder.Services.AddAkka("app", akka => akka.WithRemoting("127.0.0.1", 0).WithRcmpClient(options =>
         {
             options.Rack = rack;
