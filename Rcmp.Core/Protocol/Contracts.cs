@@ -70,8 +70,8 @@ internal interface IRackStore
     /// <summary>All pages with an entry that is remote, in table order from a cursor; for eviction and for dead links.</summary>
     IEnumerable<(PageId Page, Location Location)> RemoteEntries();
 
-    /// <summary>The remote entries in the page's probe range: those that would make room for it.</summary>
-    IEnumerable<(PageId Page, Location Location)> RemoteEntriesNear(PageId page);
+    /// <summary>The remote and the absent entries in the page's probe range: giving one of them up makes room for it.</summary>
+    IEnumerable<(PageId Page, Location Location)> YieldingEntriesNear(PageId page);
 
     SuperblockState State { get; }
 

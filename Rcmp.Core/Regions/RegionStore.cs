@@ -164,7 +164,7 @@ internal sealed unsafe partial class RegionStore : IRackStore
         return false;
     }
 
-    public IEnumerable<(PageId Page, Location Location)> RemoteEntriesNear(PageId page)
+    public IEnumerable<(PageId Page, Location Location)> YieldingEntriesNear(PageId page)
     {
         var near = new List<(PageId, Location)>();
         foreach (var line in PageTable.Lines(page.Value, _region.PageTableMask).Distinct())
@@ -172,7 +172,7 @@ internal sealed unsafe partial class RegionStore : IRackStore
             for (var i = line; i < line + RegionLayout.LineEntries; i++)
             {
                 var entry = _region.PageTable[i];
-                if (entry.Page is not (0 or PageTable.Tombstone) && new Location(entry.Location) is { Kind: LocationKind.Remote } location)
+                if (entry.Page is not (0 or PageTable.Tombstone) && new Location(entry.Location) is { Kind: LocationKind.Remote or LocationKind.Absent } location)
                     near.Add((new PageId(entry.Page), location));
             }
         }

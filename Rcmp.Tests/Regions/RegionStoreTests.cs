@@ -105,7 +105,7 @@ public class RegionStoreTests
         while (store.TrySetLocation(fixture.Page(++sequence), Location.Remote(2, new FrameIndex(9), new Epoch(1))))
             Assert.True(sequence <= (ulong)fixture.Layout.PageTableEntries);
         Assert.Equal((ulong)fixture.Layout.PageTableEntries + 1, sequence);
-        var near = store.RemoteEntriesNear(fixture.Page(sequence)).ToList();
+        var near = store.YieldingEntriesNear(fixture.Page(sequence)).ToList();
         Assert.InRange(near.Count, RegionLayout.ProbeLines * RegionLayout.LineEntries / 2, (RegionLayout.ProbeLines + 1) * RegionLayout.LineEntries);
         Assert.Equal(near.Count, near.Distinct().Count());
         store.TrySetLocation(near[50].Page, Location.Absent);

@@ -126,6 +126,7 @@ internal sealed partial class RackCore
         if (!TryRow(page, out var frame, out var row) || row.State != RowState.Incoming) return;
         _over.Add((page, row.Attempt), true);
         FreeRow(frame, row, default);
+        if (_store.Lookup(page).Kind is LocationKind.Absent && !_revoking.ContainsKey(page)) ReleaseEntry(page);
         CheckEndedSession(row.Session);
         AskAgain(page);
     }

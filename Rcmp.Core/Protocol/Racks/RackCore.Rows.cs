@@ -141,8 +141,15 @@ internal sealed partial class RackCore
     {
         if (SetEntry(page, location)) return true;
         PageId? victim = null;
-        foreach (var (candidate, _) in _store.RemoteEntriesNear(page))
+        foreach (var (candidate, at) in _store.YieldingEntriesNear(page))
         {
+            if (at.Kind == LocationKind.Absent)
+            {
+                // Most are being given up already; an earlier start may have left one that a guard still named.
+                if (!_frames.ContainsKey(candidate) && !_misses.ContainsKey(candidate)) ReleaseEntry(candidate);
+                continue;
+            }
+
             if (_revoking.ContainsKey(candidate)) continue;
             victim = candidate;
             if (!_store.TestAndClearReference(candidate)) break;

@@ -56,7 +56,8 @@ internal sealed class SimStore(int frames, int entriesMax, SuperblockState state
     public IEnumerable<(PageId Page, Location Location)> RemoteEntries() =>
         _entries.Where(e => e.Value.Kind == LocationKind.Remote).Select(e => (e.Key, e.Value)).ToArray();
 
-    public IEnumerable<(PageId Page, Location Location)> RemoteEntriesNear(PageId page) => RemoteEntries();
+    public IEnumerable<(PageId Page, Location Location)> YieldingEntriesNear(PageId page) =>
+        _entries.Where(e => e.Value.Kind is LocationKind.Remote or LocationKind.Absent).Select(e => (e.Key, e.Value)).ToArray();
 
     public void SaveState(SuperblockState state) => State = state;
 
