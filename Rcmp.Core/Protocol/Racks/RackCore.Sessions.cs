@@ -3,16 +3,13 @@ using Rcmp.Regions;
 
 namespace Rcmp.Protocol;
 
-/// <summary>What sessions ask for, besides memory: frees, pins, locations; and the end of a session.</summary>
+/// <summary>What sessions ask for, besides memory: frees, pins, locations.</summary>
 internal sealed partial class RackCore
 {
     private const int RepliesRemembered = 4096;
-    private const int SessionsRemembered = 4096;
     private const int FreesAtOnce = 64;
 
     private readonly RecentMap<(SessionToken Session, RequestId Request), ISessionReply> _replies = new(RepliesRemembered);
-    private readonly RecentMap<SessionToken, bool> _ended = new(SessionsRemembered);
-    private readonly Dictionary<SessionToken, SessionEnd> _sessionEnds = [];
     private readonly Dictionary<ulong, FreeItem> _freeItems = [];
     private readonly Dictionary<(PageId Page, RequestId Request), ulong> _freeIds = [];
     private readonly Dictionary<PageId, ulong> _ownFrees = [];
@@ -20,15 +17,6 @@ internal sealed partial class RackCore
     private readonly Dictionary<PageId, BringJob> _brings = [];
     private readonly Dictionary<RequestId, (LocatePage Order, long DeadlineNs)> _locates = [];
     private ulong _lastFree;
-
-    private sealed class SessionEnd
-    {
-        public HashSet<RackId> Racks { get; } = [];
-
-        public List<ISessionRequest> Waiters { get; } = [];
-
-        public int Tries { get; set; }
-    }
 
     private sealed class FreeJob(FreePages order)
     {
@@ -286,70 +274,5 @@ internal sealed partial class RackCore
         _timers.Cancel(new TimerKey(TimerKind.Locate, m.Request.Value));
         if (m.Status != RequestStatus.Ok) Done(locate.Order, m.Status, m.Why);
         else _fx.SendToSession(m.Session, new PageLocated(m.Request, m.Page, m.Owner, m.Epoch, m.Phase, m.Heat, m.LastDecision));
-    }
-
-    private void EndSession(SessionToken session, ISessionRequest? waiter)
-    {
-        _ended.Add(session, true);
-        if (!_sessionEnds.TryGetValue(session, out var end))
-        {
-            _sessionEnds[session] = end = new SessionEnd();
-            foreach (var entry in Roster.Entries)
-            {
-                if (!entry.Forgotten && entry.Rack != Self.Rack) end.Racks.Add(entry.Rack);
-            }
-        }
-
-        if (waiter is not null) end.Waiters.Add(waiter);
-        FreeSessionPages(session);
-        ResendSessionEnd(session);
-    }
-
-    private void FreeSessionPages(SessionToken session)
-    {
-        if (!_sessionPages.TryGetValue(session, out var pages)) return;
-        foreach (var page in pages.ToArray()) EndIfSessionEnded(page);
-    }
-
-    private void EndIfSessionEnded(PageId page)
-    {
-        if (TryRow(page, out _, out var row) && row.State == RowState.Resident && !row.Session.IsNone && _ended.TryGet(row.Session, out _)) FreeOwn(page);
-    }
-
-    private void CheckEndedSession(SessionToken session)
-    {
-        if (!session.IsNone && _sessionEnds.ContainsKey(session)) ResendSessionEnd(session);
-    }
-
-    private void ResendSessionEnd(SessionToken session)
-    {
-        if (!_sessionEnds.TryGetValue(session, out var end)) return;
-        end.Racks.RemoveWhere(IsForgotten);
-        if (end.Racks.Count == 0 && !_sessionPages.ContainsKey(session))
-        {
-            _sessionEnds.Remove(session);
-            _timers.Cancel(new TimerKey(TimerKind.SessionEnd, session.Value));
-            foreach (var waiter in end.Waiters) Done(waiter, RequestStatus.Ok, "");
-            _fx.SessionFreed(session);
-            return;
-        }
-
-        FreeSessionPages(session);
-        foreach (var rack in end.Racks) _fx.SendToRack(rack, new SessionEnded(Self, rack, session));
-        _timers.Set(new TimerKey(TimerKind.SessionEnd, session.Value), _now + Backoff(end.Tries++));
-    }
-
-    private void OnSessionEnded(SessionEnded m)
-    {
-        if (m.To != Self.Rack) return;
-        _ended.Add(m.Session, true);
-        FreeSessionPages(m.Session);
-        if (!_sessionPages.ContainsKey(m.Session)) _fx.SendToRack(m.From.Rack, new SessionForgotten(Self, m.From, m.Session));
-    }
-
-    private void OnSessionForgotten(SessionForgotten m)
-    {
-        if (m.To != Self || !_sessionEnds.TryGetValue(m.Session, out var end) || !end.Racks.Remove(m.From.Rack)) return;
-        if (end.Racks.Count == 0) ResendSessionEnd(m.Session);
     }
 }
