@@ -42,6 +42,8 @@ public class SimulationTests(ITestOutputHelper output)
     [InlineData(nameof(ProtocolMutation.GrantWhileMoving), 1)]
     [InlineData(nameof(ProtocolMutation.IgnoreNumbers), 1)]
     [InlineData(nameof(ProtocolMutation.ForgetConnections), 1)]
+    [InlineData(nameof(ProtocolMutation.AcceptAnyAcknowledgement), 1)]
+    [InlineData(nameof(ProtocolMutation.DropWhilePulling), 1)]
     [InlineData(nameof(ProtocolMutation.UnknownIsAbsent), 1)]
     public void TheSimulationNoticesARuleThatIsLeftOut(string rule, int firstSeed)
     {
