@@ -176,11 +176,12 @@ internal sealed unsafe partial class PoolClient
         if (Volatile.Read(ref _mode) == 0)
         {
             var at = _table + entry;
-            // Key, location, key: each an acquire load. An entry that changes hands between the loads has another key by the time its location is another page's.
+            // Acquire: the location is loaded after the key that gives it meaning. The entry does not change hands while a guard names its page, nor while
+            // one named it before the key went: the store sees to that before it gives the entry to another page.
             if (Volatile.Read(ref at->Page) == page)
             {
                 var location = new Location(Volatile.Read(ref at->Location));
-                if (location.Kind == LocationKind.Resident && location.Frame.Value < _frameCount && Volatile.Read(ref at->Page) == page)
+                if (location.Kind == LocationKind.Resident && location.Frame.Value < _frameCount)
                     return _frames + ((long)location.Frame.Value << _pageShift) + (address.Value & _pageMask);
             }
         }
@@ -189,17 +190,24 @@ internal sealed unsafe partial class PoolClient
         return null;
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void CountSampled(long entry)
+    {
+        // Written only when clear: else it would dirty a line that all clients of the rack read.
+        if (_references[entry] == 0)
+            _references[entry] = 1;
+        _counters[entry].Accesses += (uint)CountEvery;
+    }
+
     /// <summary>Counts the hit and clears the guard.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Exit(GuardSlot* slot, long entry)
     {
         var hits = slot->Hits + 1;
         slot->Hits = hits;
-        // Written only when clear: else every hit would dirty a line that all clients of the rack read.
-        if (_references[entry] == 0)
-            _references[entry] = 1;
+        // One hit in 64 speaks for all: looking at the page's reference byte each time would be one more cache miss per hit.
         if ((hits & (CountEvery - 1)) == 0)
-            _counters[entry].Accesses += (uint)CountEvery;
+            CountSampled(entry);
         // Release: the copy, reads and writes both, is done before anybody sees the guard clear.
         Volatile.Write(ref slot->Page, 0);
     }

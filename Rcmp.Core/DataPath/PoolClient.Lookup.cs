@@ -129,10 +129,8 @@ internal sealed unsafe partial class PoolClient
     {
         var hits = slot->Hits + 1;
         slot->Hits = hits;
-        if (_references[entry] == 0)
-            _references[entry] = 1;
         if ((hits & (CountEvery - 1)) == 0)
-            _counters[entry].Accesses += (uint)CountEvery;
+            CountSampled(entry);
     }
 
     /// <summary>The heat of remote pages: counted each time, since a move is decided by it.</summary>
