@@ -139,6 +139,8 @@ internal sealed partial class RackCore
             _movedIn++;
             ForgetReference(order.Page);
             OpenPage(order.Page);
+            // Whoever asked for the page need not wait for the shard to hear of it.
+            if (_brings.ContainsKey(order.Page)) ResendBring(order.Page);
             EndIfSessionEnded(order.Page);
         }
 
