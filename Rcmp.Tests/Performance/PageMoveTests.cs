@@ -9,8 +9,9 @@ namespace Rcmp.Tests.Performance;
 [Trait("Tier", "perf")]
 public sealed class PageMoveTests
 {
-    private const int Moves = 400;
-    private const int WarmUp = 100;
+    private const int Moves = 1000;
+    // Until the JIT of three processes has nothing left to recompile.
+    private const int WarmUp = 3000;
     private static readonly TimeSpan MedianMax = TimeSpan.FromMilliseconds(2);
 
     [Fact]
