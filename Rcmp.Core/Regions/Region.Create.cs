@@ -60,13 +60,24 @@ internal sealed unsafe partial class Region
         }
     }
 
+    private static void TakeHugePages(string path, SystemCalls.FileDescriptor file, long bytes)
+    {
+        if (SystemCalls.Allocate(file.Number, 0, bytes) != 0)
+        {
+            throw new RegionResourceException(
+                $"{path}: {bytes} bytes of huge pages are not free (HugePages_Free in /proc/meminfo): raise /proc/sys/vm/nr_hugepages, or change --size.");
+        }
+    }
+
+    /// <summary>Gives the file its room now.</summary>
     private static void MakeRoom(string path, SystemCalls.FileDescriptor file, RegionFileKind kind, RegionCreateOptions options, RegionLayout layout)
     {
         if (kind == RegionFileKind.HugePages && SystemCalls.BlockSize(file.Number) is var pageBytes && RegionLayout.ZoneAlignment % pageBytes != 0)
             throw new RegionResourceException($"{path}: huge pages of {pageBytes} bytes are too large, a region's zones are aligned to 2 MiB: use a mount of 2 MiB pages.");
         CheckSystem(path, "ftruncate", SystemCalls.Truncate(file.Number, 0));
         // Without room, a first touch later would end the process that does it with SIGBUS.
-        var free = SystemCalls.FreeBytes(file.Number);
+        // A hugetlbfs mount without a limit reports no free bytes: there, taking the pages tells.
+        var free = kind == RegionFileKind.HugePages ? -1 : SystemCalls.FreeBytes(file.Number);
         if (free >= 0 && free < layout.RegionBytes)
         {
             throw new RegionResourceException(
@@ -74,7 +85,9 @@ internal sealed unsafe partial class Region
         }
 
         CheckSystem(path, "ftruncate", SystemCalls.Truncate(file.Number, layout.RegionBytes));
-        if (options.NumaNode is null && kind != RegionFileKind.HugePages)
+        if (kind == RegionFileKind.HugePages)
+            TakeHugePages(path, file, layout.RegionBytes);
+        else if (options.NumaNode is null)
             CheckSystem(path, "fallocate", SystemCalls.Allocate(file.Number, 0, options.Populate ? layout.RegionBytes : layout.FramesOffset));
     }
 

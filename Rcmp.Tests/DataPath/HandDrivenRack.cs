@@ -12,13 +12,17 @@ internal sealed class HandDrivenRack : IDisposable
 {
     private static int NextName;
 
+    /// <summary><c>RCMP_TEST_REGIONS</c>, to measure on hugetlbfs; else shared memory.</summary>
+    private static readonly string RegionDirectory = Environment.GetEnvironmentVariable("RCMP_TEST_REGIONS")
+        ?? (Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath());
+
     private readonly string _directory;
     private readonly SessionTable _sessions;
     private ulong _nextLink;
 
     public HandDrivenRack(ushort rack = 1, int pageSize = 4096, long regionBytes = 8 << 20, int slotsPerSession = 0, bool fencesOnly = false, int frames = 64)
     {
-        _directory = Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), $"rcmp-datapath-{Environment.ProcessId}-{Guid.NewGuid():N}");
+        _directory = Path.Combine(RegionDirectory, $"rcmp-datapath-{Environment.ProcessId}-{Guid.NewGuid():N}");
         Directory.CreateDirectory(_directory);
         RegionPath = Path.Combine(_directory, "region");
         PoolId = Guid.NewGuid();
