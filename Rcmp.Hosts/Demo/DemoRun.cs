@@ -10,7 +10,7 @@ namespace Rcmp.Hosts.Demo;
 internal sealed class DemoRun(DemoInput input, IDemoView view)
 {
     private const int Racks = 2;
-    private const int WorkloadPages = 16384;
+    private const int WorkloadPages = 4096;
     private const double PhaseSeconds = 8;
     private const double ReportSeconds = 1;
     private static readonly ByteSize PageSize = ByteSize.KiB(4);

@@ -60,6 +60,9 @@ internal sealed partial class RackCore
         }
 
         _fx.Quiesce(ticket, order.Page, _options.QuiesceBudgetNs, remoteOnly: false);
+        if (!Is(ProtocolMutation.SkipQuiesce)) return;
+        taking.OwnersQuiet = true;
+        FinishTakingIfReady(order.Page, taking);
     }
 
     private static bool IsUnacknowledged(in FrameRow row) => !row.Session.IsNone && row.Request != default;
@@ -121,7 +124,7 @@ internal sealed partial class RackCore
     {
         if (!_takingTickets.Remove(e.Ticket, out var page)) return false;
         if (!_takings.TryGetValue(page, out var taking)) return true;
-        if (e.Quiet || Is(ProtocolMutation.SkipQuiesce))
+        if (e.Quiet)
         {
             taking.OwnersQuiet = true;
             FinishTakingIfReady(page, taking);
