@@ -37,7 +37,7 @@ public sealed record RcmpClientOptions
     public int Threads { get; set; } = 4;
 
     /// <summary><c>rcmp.fabric.spin</c>: how long a thread polls for an answer from another rack before it sleeps.</summary>
-    public TimeSpan Spin { get; set; } = TimeSpan.FromMicroseconds(50);
+    public TimeSpan Spin { get; set; } = TimeSpan.FromMicroseconds(250);
 
     /// <summary><c>rcmp.fabric.deadline</c>: how long one operation on the wire may take.</summary>
     public TimeSpan OperationDeadline { get; set; } = TimeSpan.FromSeconds(2);

@@ -13,7 +13,7 @@ internal sealed record PoolClientOptions
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary><c>rcmp.fabric.spin</c>, in nanoseconds: how long a thread polls for a completion before it sleeps.</summary>
-    public long SpinNs { get; init; } = 50_000;
+    public long SpinNs { get; init; } = 250_000;
 
     /// <summary><c>rcmp.client.connections-per-link</c>: threads beyond it wait for one to come free.</summary>
     public int ConnectionsPerLink { get; init; } = 4;

@@ -98,7 +98,7 @@ internal interface IFabric
 /// <param name="SpinNs">How long a service thread polls before it sleeps.</param>
 /// <param name="MaxConnections">Further ones are refused.</param>
 internal sealed record FabricServerOptions(
-    string Address, Guid Key, RackIncarnation Owner, int ServiceThreads = 1, long SpinNs = 50_000, int MaxConnections = 1024);
+    string Address, Guid Key, RackIncarnation Owner, int ServiceThreads = 1, long SpinNs = 250_000, int MaxConnections = 1024);
 
 /// <summary>The serving side. Thread-safe.</summary>
 internal interface IFabricServer : IDisposable

@@ -24,7 +24,7 @@ internal sealed record RackHostOptions
     public int ServiceThreads { get; init; } = 1;
 
     /// <summary>How long a service thread polls before it sleeps.</summary>
-    public TimeSpan FabricSpin { get; init; } = TimeSpan.FromMicroseconds(50);
+    public TimeSpan FabricSpin { get; init; } = TimeSpan.FromMicroseconds(250);
 
     /// <summary>Fabric connections beyond are refused.</summary>
     public int MaxConnections { get; init; } = 1024;

@@ -51,6 +51,9 @@ struct tcp_server;
 struct tcp_thread;
 
 /* A connection on the serving side, owned by one service thread. */
+/* After so long a poll, whoever else wants the core gets it between two looks: on a machine with few cores the peer may be the one that waits for it. */
+#define RCMP_POLITE_NS 20000
+
 struct tcp_peer {
     struct tcp_peer *next, *previous;
     struct tcp_thread *thread;

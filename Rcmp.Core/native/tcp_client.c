@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -277,8 +278,10 @@ static int tcp_wait(struct rcmp_connection *base, struct rcmp_completion *comple
         now = rcmp_now_ns();
         if (now >= deadline)
             break_off(client, RCMP_DEADLINE_PASSED);
-        else if (now - start < spin_ns)
+        else if (now - start < RCMP_POLITE_NS && now - start < spin_ns)
             rcmp_relax();
+        else if (now - start < spin_ns)
+            sched_yield();
         else if (!client->broken)
             sleep_until(client, now, deadline);
     }

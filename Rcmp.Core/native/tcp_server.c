@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -245,6 +246,8 @@ static void *service_main(void *argument) {
         }
         if (active)
             last = now;
+        else if (spin && now - last > RCMP_POLITE_NS)
+            sched_yield();
     }
     run_destroy(thread, &(struct rcmp_filter){.kind = RCMP_FILTER_ALL});
     return NULL;

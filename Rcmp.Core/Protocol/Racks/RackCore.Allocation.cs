@@ -141,16 +141,18 @@ internal sealed partial class RackCore
     {
         var m = job.Order;
         job.Local = long.Min(job.Local, RoomLeft);
+        if (job.Local < m.Count && (_nodeAddress.Length == 0 || Roster.Entries.Count(e => !e.Forgotten) < 2))
+        {
+            // Nobody else could take the rest: no frame is cleared for nothing.
+            job.Local = 0;
+            FailExhausted(job, 0);
+            return;
+        }
+
         MakeRows(job.First, job.Local, m.Session, m.SessionScoped, m.Request);
         if (job.Local == m.Count)
         {
             FinishAllocation(job);
-            return;
-        }
-
-        if (_nodeAddress.Length == 0 || Roster.Entries.Count(e => !e.Forgotten) < 2)
-        {
-            FailExhausted(job, 0);
             return;
         }
 
