@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Akka.Actor;
 using Rcmp.Cluster.Configuration;
 using Rcmp.Cluster.Nodes;
 using Rcmp.Cluster.Status;

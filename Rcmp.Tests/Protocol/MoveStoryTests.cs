@@ -1,4 +1,3 @@
-using Rcmp.Protocol;
 using Rcmp.Protocol.Messages;
 using Rcmp.Regions;
 using Rcmp.Tests.Protocol.Simulation;

@@ -1,5 +1,4 @@
 using Rcmp.Protocol.Messages;
-using Rcmp.Regions;
 
 namespace Rcmp.Protocol;
 

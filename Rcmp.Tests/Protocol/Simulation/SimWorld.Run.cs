@@ -1,6 +1,5 @@
 using Rcmp.Protocol;
 using Rcmp.Protocol.Messages;
-using Rcmp.Regions;
 
 namespace Rcmp.Tests.Protocol.Simulation;
 
