@@ -33,7 +33,7 @@ public sealed class DeadProcessTests
     [Fact]
     public async Task ADaemonKilledAndRestartedHasLostNothingAndItsClientsGoOn()
     {
-        await using var pool = await ProcessPool.StartAsync(2);
+        await using var pool = await ProcessPool.StartAsync(2, ("rcmp.timing-profile", "fast"));
         var near = await pool.StartClientAsync(0);
         var far = await pool.StartClientAsync(1);
         var data = await near.AllocateAsync(500);
