@@ -6,7 +6,7 @@ namespace Rcmp.Hosts.Local;
 /// <summary>A pool of real processes on this machine, in a directory with its configuration, logs and process ids.</summary>
 internal sealed class LocalCluster : IAsyncDisposable
 {
-    private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(150);
+    private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(5);
 
     private readonly bool _detached;

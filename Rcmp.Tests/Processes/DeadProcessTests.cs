@@ -31,9 +31,16 @@ public sealed class DeadProcessTests
     }
 
     [Fact]
-    public async Task ADaemonKilledAndRestartedHasLostNothingAndItsClientsGoOn()
+    public Task ADaemonKilledAndRestartedHasLostNothingAndItsClientsGoOn() => KillAndRestartAsync("fast");
+
+    /// <summary>Fails now and then: under the default profile the killed daemon sometimes does not rejoin within the minute. The quick tests would be red by chance.</summary>
+    [Fact]
+    [Trait("Tier", "long")]
+    public Task ADaemonKilledAndRestartedComesBackWithinAMinuteUnderTheDefaultProfileToo() => KillAndRestartAsync("default");
+
+    private static async Task KillAndRestartAsync(string timingProfile)
     {
-        await using var pool = await ProcessPool.StartAsync(2, ("rcmp.timing-profile", "fast"));
+        await using var pool = await ProcessPool.StartAsync(2, ("rcmp.timing-profile", timingProfile));
         var near = await pool.StartClientAsync(0);
         var far = await pool.StartClientAsync(1);
         var data = await near.AllocateAsync(500);
