@@ -1,6 +1,6 @@
 using Rcmp.Protocol.Messages;
 using Rcmp.Regions;
-using Rcmp.Tests.Protocol.Simulation;
+using Rcmp.Hosts.Simulation;
 
 namespace Rcmp.Tests.Protocol;
 

@@ -1,7 +1,7 @@
 using Rcmp.Protocol;
 using Rcmp.Protocol.Messages;
 using Rcmp.Regions;
-using Rcmp.Tests.Protocol.Simulation;
+using Rcmp.Hosts.Simulation;
 
 namespace Rcmp.Tests.Protocol;
 

@@ -2,7 +2,7 @@ using Rcmp.Protocol;
 using Rcmp.Protocol.Messages;
 using Rcmp.Regions;
 
-namespace Rcmp.Tests.Protocol.Simulation;
+namespace Rcmp.Hosts.Simulation;
 
 /// <summary>What a simulation does.</summary>
 internal sealed record SimOptions(ulong Seed, int Steps = 1500, int Racks = 3, int Pages = 6, ProtocolMutation Mutation = ProtocolMutation.None, bool Trace = false,

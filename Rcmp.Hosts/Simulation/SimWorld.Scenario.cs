@@ -1,7 +1,7 @@
 using Rcmp.Protocol.Messages;
 using Rcmp.Regions;
 
-namespace Rcmp.Tests.Protocol.Simulation;
+namespace Rcmp.Hosts.Simulation;
 
 /// <summary>For tests that tell a story: a calm world in which one thing happens after the other.</summary>
 internal sealed partial class SimWorld

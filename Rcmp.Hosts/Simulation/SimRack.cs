@@ -2,7 +2,7 @@ using Rcmp.Protocol;
 using Rcmp.Protocol.Messages;
 using Rcmp.Regions;
 
-namespace Rcmp.Tests.Protocol.Simulation;
+namespace Rcmp.Hosts.Simulation;
 
 /// <summary>A connection of a client process, as both ends know it.</summary>
 internal sealed class SimConnection(ulong name, ulong linkNumber, LinkId link)

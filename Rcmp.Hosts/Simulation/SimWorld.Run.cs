@@ -1,7 +1,7 @@
 using Rcmp.Protocol;
 using Rcmp.Protocol.Messages;
 
-namespace Rcmp.Tests.Protocol.Simulation;
+namespace Rcmp.Hosts.Simulation;
 
 /// <summary>The course of a simulation: chaos, then calm in which everything must come right.</summary>
 internal sealed partial class SimWorld

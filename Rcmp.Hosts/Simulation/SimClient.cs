@@ -2,7 +2,7 @@ using Rcmp.Protocol;
 using Rcmp.Protocol.Messages;
 using Rcmp.Regions;
 
-namespace Rcmp.Tests.Protocol.Simulation;
+namespace Rcmp.Hosts.Simulation;
 
 /// <summary>A guard slot as the region has it: it outlives its client.</summary>
 internal sealed class SimSlot

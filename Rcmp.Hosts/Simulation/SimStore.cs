@@ -1,7 +1,7 @@
 using Rcmp.Protocol;
 using Rcmp.Regions;
 
-namespace Rcmp.Tests.Protocol.Simulation;
+namespace Rcmp.Hosts.Simulation;
 
 /// <summary>A region that survives the crash of its daemon. Frames hold one word.</summary>
 internal sealed class SimStore(int frames, int entriesMax, SuperblockState state, Action<string> violated) : IRackStore

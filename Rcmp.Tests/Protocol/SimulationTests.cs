@@ -1,7 +1,8 @@
 using System.Diagnostics;
+using Rcmp.Hosts.Simulation;
 using Rcmp.Protocol;
 
-namespace Rcmp.Tests.Protocol.Simulation;
+namespace Rcmp.Tests.Protocol;
 
 public class SimulationTests(ITestOutputHelper output)
 {
