@@ -52,7 +52,7 @@ internal readonly record struct FrameIndex(uint Value)
 internal readonly record struct Epoch(ulong Value) : IComparable<Epoch>
 {
     /// <summary>How many low bits a location word keeps.</summary>
-    public const int LowBits = 18;
+    public const int LowBits = 17;
 
     public uint Low => (uint)(Value & ((1UL << LowBits) - 1));
 

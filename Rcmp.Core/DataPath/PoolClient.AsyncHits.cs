@@ -11,46 +11,41 @@ internal sealed unsafe partial class PoolClient
     private long ReadHere(GAddr address, Span<byte> destination)
     {
         var length = (uint)destination.Length;
-        if (IsInOnePage(address, length))
+        var unknownStack = 0UL;
+        if (IsInOnePage(address, length) && TryEnter(address, out var bytes, out var slot, ref unknownStack))
         {
-            var bytes = TryEnter(address, out var slot, out var entry);
-            if (bytes != null)
-            {
-                WordCopy.FromFrame(ref MemoryMarshal.GetReference(destination), bytes, length);
-                Exit(slot, entry);
-                return length;
-            }
+            WordCopy.FromFrame(ref MemoryMarshal.GetReference(destination), bytes, length);
+            Exit(slot, address);
+            return length;
         }
 
         fixed (byte* buffer = destination)
-            return TransferCheckedHere(FabricOp.Read, address, buffer, length);
+            return TransferCheckedHere(FabricOp.Read, address, buffer, length, unknownStack);
     }
 
     /// <inheritdoc cref="ReadHere"/>
     private long WriteHere(GAddr address, ReadOnlySpan<byte> source)
     {
         var length = (uint)source.Length;
-        if (IsInOnePage(address, length))
+        var unknownStack = 0UL;
+        if (IsInOnePage(address, length) && TryEnter(address, out var bytes, out var slot, ref unknownStack))
         {
-            var bytes = TryEnter(address, out var slot, out var entry);
-            if (bytes != null)
-            {
-                WordCopy.ToFrame(bytes, ref MemoryMarshal.GetReference(source), length);
-                Exit(slot, entry);
-                return length;
-            }
+            WordCopy.ToFrame(bytes, ref MemoryMarshal.GetReference(source), length);
+            Exit(slot, address);
+            return length;
         }
 
         fixed (byte* buffer = source)
-            return TransferCheckedHere(FabricOp.Write, address, buffer, length);
+            return TransferCheckedHere(FabricOp.Write, address, buffer, length, unknownStack);
     }
 
-    private long TransferCheckedHere(FabricOp op, GAddr address, byte* buffer, long length)
+    private long TransferCheckedHere(FabricOp op, GAddr address, byte* buffer, long length, ulong unknownStack)
     {
         CheckRange(address, length);
         EnterSlow();
         try
         {
+            LearnStack(unknownStack);
             return TransferHere(op, address, buffer, length);
         }
         finally

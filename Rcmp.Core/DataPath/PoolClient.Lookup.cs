@@ -9,6 +9,10 @@ internal sealed unsafe partial class PoolClient
 {
     private const int SharedTriesMax = 256;
 
+    /// <summary>The guard of the thread in the client that it used last.</summary>
+    [ThreadStatic]
+    private static ThreadGuard? t_guard;
+
     /// <summary>All guards of this thread, one per client that it has used.</summary>
     [ThreadStatic]
     private static List<ThreadGuard>? t_guards;
@@ -145,6 +149,17 @@ internal sealed unsafe partial class PoolClient
         ref var counter = ref _counters[access.Entry];
         counter.Accesses++;
         counter.RemoteTime += (uint)((ns + 32) >> 6);
+    }
+
+    /// <summary>Lets the next hits from this page of stack find the thread's slot, if it has one. Called between <see cref="EnterSlow"/> and <see cref="ExitSlow"/>.</summary>
+    /// <param name="stackPage">0: nothing to learn.</param>
+    private void LearnStack(ulong stackPage)
+    {
+        if (stackPage == 0)
+            return;
+        var slot = AttachThread();
+        if (slot != null)
+            _stackSlots.Learn(stackPage, (int)(slot - _guards));
     }
 
     /// <summary>This thread's slot in this client, or null if it has to share one.</summary>

@@ -11,12 +11,13 @@ internal sealed unsafe partial class PoolClient
     private const int PauseMillisecondsMax = 10;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void ReadSlow(GAddr address, Span<byte> destination)
+    private void ReadSlow(GAddr address, Span<byte> destination, ulong unknownStack)
     {
         CheckRange(address, destination.Length);
         EnterSlow();
         try
         {
+            LearnStack(unknownStack);
             fixed (byte* buffer = destination)
                 Transfer(FabricOp.Read, address, buffer, destination.Length);
         }
@@ -27,12 +28,13 @@ internal sealed unsafe partial class PoolClient
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void WriteSlow(GAddr address, ReadOnlySpan<byte> source)
+    private void WriteSlow(GAddr address, ReadOnlySpan<byte> source, ulong unknownStack)
     {
         CheckRange(address, source.Length);
         EnterSlow();
         try
         {
+            LearnStack(unknownStack);
             fixed (byte* buffer = source)
                 Transfer(FabricOp.Write, address, buffer, source.Length);
         }
@@ -43,12 +45,13 @@ internal sealed unsafe partial class PoolClient
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private ulong AtomicSlow(FabricOp op, GAddr address, ulong operand, ulong comparand)
+    private ulong AtomicSlow(FabricOp op, GAddr address, ulong operand, ulong comparand, ulong unknownStack)
     {
         CheckWord(address);
         EnterSlow();
         try
         {
+            LearnStack(unknownStack);
             var access = MakeAtomic(op, address, operand, comparand);
             if (TryAccess(ref access) == LookupResult.Done)
                 return access.Result;

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Rcmp.Fabric;
 using Rcmp.Protocol.Messages;
 using Rcmp.Regions;
@@ -14,21 +15,31 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
     private const int ModeFence = 2;
     private const int ModeRdmaOnly = 4;
 
-    private readonly PageTableEntry* _table;
-    private readonly long _tableMask;
+    /// <summary>Where hits look when they may not take the short way: a table of one empty entry.</summary>
+    private static readonly PageTableEntry* NoTable = (PageTableEntry*)NativeMemory.AllocZeroed((nuint)sizeof(PageTableEntry));
+
+    // What a hit loads. The table is NoTable, with mask 0, for a client that is closed, needs a fence or uses the fabric alone: the hit loads it after its guard's
+    // store anyway, and a flag of its own would be one more load. See Close.
+    private readonly ulong* _stackWords;
+    private readonly GuardSlot* _guards;
+    private nint _hitTable;
+    private ulong _hitMask;
     private readonly byte* _frames;
-    private readonly byte* _references;
-    private readonly AccessCounter* _counters;
-    private readonly long _frameCount;
+    private readonly ulong _frameCount;
     private readonly int _pageShift;
     private readonly ulong _pageMask;
-    // 0 lets a hit take the short way. Closed is set here too, and checked after the guard's store: see Close.
+
+    private readonly PageTableEntry* _table;
+    private readonly long _tableMask;
+    private readonly byte* _references;
+    private readonly AccessCounter* _counters;
     private int _mode;
 
     private readonly SessionGrant _grant;
     private readonly PageGeometry _geometry;
     private readonly PoolClientOptions _options;
     private readonly ClientView _view;
+    private readonly StackSlots _stackSlots = new();
     private readonly SlotPool _slots;
     private readonly IControlPlane _control;
     private readonly MissTable _misses;
@@ -59,11 +70,15 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
         _frames = view.Frames;
         _references = view.References;
         _counters = view.Counters;
-        _frameCount = view.FrameCount;
+        _frameCount = (ulong)view.FrameCount;
         _pageShift = view.PageShift;
         _pageMask = (1UL << view.PageShift) - 1;
         _mode = (view.UsesFence ? ModeFence : 0) | (options.RdmaOnly ? ModeRdmaOnly : 0);
-        _slots = new SlotPool(view);
+        _hitTable = (nint)(_mode == 0 ? view.Table : NoTable);
+        _hitMask = _mode == 0 ? (ulong)view.TableMask : 0;
+        _guards = view.Slots;
+        _stackWords = _stackSlots.Words;
+        _slots = new SlotPool(view, _stackSlots);
         _workers = new PoolWorkers(options.Threads);
         _misses = new MissTable(control, grant.Token, options, _totals, _workers);
         _links = new LinkTable(view, grant.Rack, _slots, fabric, control, grant.Token, options, _totals);
@@ -161,7 +176,10 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
         var previous = State;
         _lastStatistics = _totals.Snapshot(_slots.Hits);
         Interlocked.Or(ref _mode, ModeClosed);
-        // A hit stores its guard, then loads the mode, without a fence between; this barrier on all threads stands for it. After it a thread either
+        // In this order: a hit loads the table first, so one that finds the empty table finds its mask too.
+        Volatile.Write(ref _hitMask, 0);
+        Volatile.Write(ref _hitTable, (nint)NoTable);
+        // A hit stores its guard, then loads the table, without a fence between; this barrier on all threads stands for it. After it a thread either
         // has its guard set, and is waited for below, or sees the pool closed and touches nothing but its slot.
         Interlocked.MemoryBarrierProcessWide();
         _closing.Cancel();
@@ -174,6 +192,7 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
             wait.SpinOnce();
         _lastStatistics = _totals.Snapshot(_slots.Hits);
         _links.Dispose();
+        _stackSlots.Dispose();
         EndSession();
         _view.Release();
         _workers.Dispose();

@@ -9,6 +9,7 @@ internal sealed unsafe class SlotPool
     private const int SharedSlots = 1;
 
     private readonly ClientView _view;
+    private readonly StackSlots _stackSlots;
     private readonly Lock _lock = new();
     private readonly Stack<int> _free = new();
     private readonly List<int> _retired = [];
@@ -17,11 +18,12 @@ internal sealed unsafe class SlotPool
     private readonly long _hitsBefore;
     private SpinLock _sharedLock = new(enableThreadOwnerTracking: false);
 
-    public SlotPool(ClientView view)
+    public SlotPool(ClientView view, StackSlots stackSlots)
     {
         if (view.SlotCount < SharedSlots + 2)
             throw new PoolMismatchException($"The region gives a session {view.SlotCount} guard slots; {SharedSlots + 2} are the least a client can work with.");
         _view = view;
+        _stackSlots = stackSlots;
         _owners = new Thread?[view.SlotCount];
         // A quarter stays for pins and remote operations, however many threads there are.
         _reserve = Math.Max(1, view.SlotCount / 4);
@@ -141,8 +143,8 @@ internal sealed unsafe class SlotPool
     {
         for (var i = SharedSlots; i < _owners.Length; i++)
         {
-            // A dead thread runs no guarded code, so its slot is clear.
-            if (_owners[i] is { IsAlive: false })
+            // A dead thread runs no guarded code, so its slot is clear. While a word names the slot, it has not quite ended.
+            if (_owners[i] is { IsAlive: false } && !_stackSlots.Names(i))
             {
                 _owners[i] = null;
                 _free.Push(i);

@@ -7,6 +7,9 @@ namespace Rcmp.DataPath;
 /// overlap their last vectors and may use byte-wise string moves, where a word could be seen half old, half new without need.</summary>
 internal static unsafe class WordCopy
 {
+    /// <summary>A cache line.</summary>
+    public const int LineBytes = 64;
+
     private const nuint WordMask = sizeof(ulong) - 1;
 
     /// <summary>From a frame; <paramref name="frame"/> decides how words are aligned.</summary>
@@ -14,7 +17,7 @@ internal static unsafe class WordCopy
     public static void FromFrame(ref byte destination, byte* frame, nuint length)
     {
         // The commonest payload is one cache line; two loads and two stores, no loop.
-        if (length == 64 && ((nuint)frame & WordMask) == 0)
+        if (length == LineBytes && ((nuint)frame & WordMask) == 0)
             Copy64(ref destination, ref *frame);
         else
             Copy(ref destination, ref *frame, (nuint)frame, length);
@@ -24,14 +27,15 @@ internal static unsafe class WordCopy
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void ToFrame(byte* frame, ref byte source, nuint length)
     {
-        if (length == 64 && ((nuint)frame & WordMask) == 0)
+        if (length == LineBytes && ((nuint)frame & WordMask) == 0)
             Copy64(ref *frame, ref source);
         else
             Copy(ref *frame, ref source, (nuint)frame, length);
     }
 
+    /// <summary><see cref="LineBytes"/> bytes; the frame's side is aligned to words.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Copy64(ref byte destination, ref byte source)
+    public static void Copy64(ref byte destination, ref byte source)
     {
         if (Vector512.IsHardwareAccelerated)
         {

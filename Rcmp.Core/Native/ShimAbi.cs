@@ -34,7 +34,7 @@ internal static unsafe partial class ShimAbi
     /// <summary>In the order of rcmp_layout_echo.</summary>
     internal static IReadOnlyList<(string Name, ulong Value)> Expected() =>
     [
-        ("the ABI version", 3),
+        ("the ABI version", 4),
         ("the region format", RegionLayout.FormatVersion),
         ("the size of a page-table entry", Size<PageTableEntry>()),
         ("the offset of an entry's location", Offset<PageTableEntry>(nameof(PageTableEntry.Location))),
@@ -45,10 +45,10 @@ internal static unsafe partial class ShimAbi
         ("the offset of a session's slot count", Offset<SessionHeader>(nameof(SessionHeader.SlotsUsed))),
         ("the size of an access counter", Size<AccessCounter>()),
         ("the size of a frame row", FrameRow.SizeBytes),
+        ("the location's kind shift", Location.KindShift),
         ("the location's kind mask", Location.KindMask),
         ("the location's link shift", Location.LinkShift),
         ("the location's link mask", Location.LinkMask),
-        ("the location's frame shift", Location.FrameShift),
         ("the location's epoch shift", Location.EpochShift),
         ("the value of resident", (ulong)LocationKind.Resident),
         ("the value of moving", (ulong)LocationKind.Moving),

@@ -83,7 +83,7 @@ internal sealed unsafe class RegionCheck(Region region)
 
     private void CheckLocation(long i, PageId page, Location location)
     {
-        var isExact = location.Kind switch
+        var isExact = location.IsWellFormed && location.Kind switch
         {
             LocationKind.Absent => location == Location.Absent,
             LocationKind.Moving => location == Location.Moving,

@@ -9,7 +9,7 @@ namespace Rcmp.Regions;
 internal sealed record RegionLayout
 {
     public const ulong Magic = 0x3147_4552_504D_4352; // "RCMPREG1"
-    public const uint FormatVersion = 1;
+    public const uint FormatVersion = 2;
     public const long ZoneAlignment = 2 << 20;
 
     public const int SuperblockBytes = 4096;
@@ -24,6 +24,8 @@ internal sealed record RegionLayout
 
     /// <summary>How many cache lines of the page table a lookup visits after the natural entry's line before it gives up. Which ones: <see cref="PageTable"/>.</summary>
     public const int ProbeLines = 32;
+    public const ulong NaturalSpread = 0x61C88647;
+
     /// <summary>Page-table entries in a cache line.</summary>
     public const int LineEntries = 4;
 
@@ -61,8 +63,8 @@ internal sealed record RegionLayout
 
     public long SessionBytes => SessionHeaderBytes + (long)SlotsPerSession * SlotBytes;
 
-    /// <summary>The entry at which a lookup starts: neighbours are adjacent. The shim computes the same.</summary>
-    public static long NaturalEntry(ulong page, long mask) => (long)(page + (page >> 31) * 0x9E3779B1UL) & mask;
+    /// <summary>The entry at which a lookup starts: neighbours are adjacent. The shim computes the same. The factor fits a multiplication's immediate.</summary>
+    public static long NaturalEntry(ulong page, long mask) => (long)(page + (page >> 31) * NaturalSpread) & mask;
 }
 
 /// <summary>One page-table entry. The key is stored before the location and rewritten only after absent, the barrier and clear guards.</summary>

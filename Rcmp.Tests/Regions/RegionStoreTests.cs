@@ -66,7 +66,7 @@ public class RegionStoreTests
         var perRack = (ulong)(fixture.Layout.PageTableEntries * 3 / 4 / 6);
         for (ushort rack = 1; rack <= 6; rack++)
         {
-            var shift = (ulong)((rack << (geometry.SequenceBits - 31)) * 0x9E3779B1L);
+            var shift = (ulong)((rack << (geometry.SequenceBits - 31)) * (long)RegionLayout.NaturalSpread);
             for (ulong i = 0; i < perRack; i++)
             {
                 var sequence = 1 + ((i - shift) & ((1UL << 30) - 1));

@@ -55,7 +55,8 @@ void region_format(struct region *region) {
 }
 
 void region_set_location(struct region *region, uint64_t page, enum rcmp_location_kind kind) {
-    uint64_t word = kind | page << RCMP_LOCATION_FRAME_SHIFT | (uint64_t)EPOCH << RCMP_LOCATION_EPOCH_SHIFT;
+    uint64_t word = page | (uint64_t)kind << RCMP_LOCATION_KIND_SHIFT | (uint64_t)EPOCH << RCMP_LOCATION_EPOCH_SHIFT |
+                    (kind == RCMP_RESIDENT ? RCMP_LOCATION_RESIDENT_BIT : 0);
     uint64_t *location = &region->view.page_table[rcmp_natural_entry(page, ENTRIES - 1)].location;
     __atomic_store_n(location, kind == RCMP_RESIDENT ? word : kind, __ATOMIC_SEQ_CST);
 }
