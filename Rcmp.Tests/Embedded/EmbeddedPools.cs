@@ -14,10 +14,10 @@ internal sealed class EmbeddedPools : IAsyncDisposable
 
     public EmbeddedCluster Cluster => _cluster;
 
-    public static async Task<EmbeddedPools> StartAsync(EmbeddedPoolOptions options)
+    public static async Task<EmbeddedPools> StartAsync(EmbeddedPoolOptions options, EmbeddedPlaces? places = null)
     {
         var loggers = Environment.GetEnvironmentVariable("RCMP_TEST_LOG") is null ? null : LoggerFactory.Create(builder => builder.AddSimpleConsole().SetMinimumLevel(LogLevel.Debug));
-        var cluster = new EmbeddedCluster(options, loggers);
+        var cluster = new EmbeddedCluster(options, loggers, places);
         await cluster.StartAsync(TestContext.Current.CancellationToken);
         return new EmbeddedPools(cluster);
     }

@@ -17,6 +17,7 @@ internal sealed partial class EmbeddedCluster : IDisposable
     private const int Shards = 4;
 
     private readonly EmbeddedPoolOptions _options;
+    private readonly EmbeddedPlaces _places;
     private readonly ILogger _log;
     private readonly IFabric _fabric = new NativeFabric();
     private readonly string _directory;
@@ -33,10 +34,11 @@ internal sealed partial class EmbeddedCluster : IDisposable
     private readonly MasterEffects _masterEffects;
     private string? _fatal;
 
-    public EmbeddedCluster(EmbeddedPoolOptions options, ILoggerFactory? loggers = null)
+    public EmbeddedCluster(EmbeddedPoolOptions options, ILoggerFactory? loggers = null, EmbeddedPlaces? places = null)
     {
         options.Validate();
         _options = options;
+        _places = places ?? new EmbeddedPlaces();
         _log = (loggers ?? NullLoggerFactory.Instance).CreateLogger("Rcmp.Embedded");
         _directory = options.Directory ?? RegionFiles.PickDirectory(options.RegionSize * options.Racks);
         _dispatcher = new EmbeddedDispatcher(_log, Tick);
@@ -63,15 +65,32 @@ internal sealed partial class EmbeddedCluster : IDisposable
         _dispatcher.Start();
         for (var i = 0; i < _options.Racks; i++)
         {
-            var path = Path.Combine(_directory, $"{_name}-{i}.region");
-            var layout = Region.Create(path, new RegionCreateOptions { SizeBytes = _options.RegionSize, PageSizeBytes = _options.PageSize, PoolId = _poolId });
-            var host = RackHost.Start(RackOptions(path, layout.RegionId, i), _fabric, _log);
-            _racks.Add(host);
-            host.Attach(new Transport(this, $"embedded-{i}"));
+            var path = IsDevice(i) ? _places.Device! : OwnFile(i);
+            var layout = Region.Create(path, new RegionCreateOptions { SizeBytes = _options.RegionSize, PageSizeBytes = _options.PageSize, PoolId = _poolId, Force = IsDevice(i) });
+            _racks.Add(StartRack(path, layout.RegionId, i));
             // One after the other, so that rack numbers follow the order.
-            await WaitForAsync(() => !host.Rack.IsNone, $"rack {i} to register", ct).ConfigureAwait(false);
+            await WaitForAsync(() => !_racks[i].Rack.IsNone, $"rack {i} to register", ct).ConfigureAwait(false);
         }
     }
+
+    /// <summary>For tests: the rack's daemon ends, and another one takes its region. Clients of the old one are left behind.</summary>
+    internal void RestartRack(int rack)
+    {
+        var old = _racks[rack];
+        old.Dispose();
+        _racks[rack] = StartRack(old.RegionPath, old.Layout.RegionId, rack);
+    }
+
+    private RackHost StartRack(string path, Guid regionId, int index)
+    {
+        var host = RackHost.Start(RackOptions(path, regionId, index), _fabric, _log);
+        host.Attach(new Transport(this, $"embedded-{index}"));
+        return host;
+    }
+
+    private bool IsDevice(int rack) => rack == 0 && _places.Device is not null;
+
+    private string OwnFile(int rack) => Path.Combine(_directory, $"{_name}-{rack}.region");
 
     /// <summary>A client in one of the racks, from 0. With <paramref name="ownsCluster"/> the cluster ends when it is disposed.</summary>
     public PoolClient Connect(int rack, bool ownsCluster = false)
@@ -94,11 +113,10 @@ internal sealed partial class EmbeddedCluster : IDisposable
     public void Dispose()
     {
         _dispatcher.Dispose();
-        foreach (var host in _racks)
+        for (var i = 0; i < _racks.Count; i++)
         {
-            var path = host.RegionPath;
-            host.Dispose();
-            RegionFiles.Remove(path);
+            _racks[i].Dispose();
+            RegionFiles.Remove(OwnFile(i));
         }
     }
 
@@ -107,9 +125,9 @@ internal sealed partial class EmbeddedCluster : IDisposable
         RegionPath = path,
         PoolId = _poolId,
         PageSize = _options.PageSize,
-        FabricAddress = $"local://{_name}-{index}",
+        FabricAddress = _places.Fabric ?? $"local://{_name}-{index}",
         PublishSelfLink = _options.Policy == SwapPolicy.RdmaOnly,
-        RuntimeDirectory = path + ".sessions",
+        RuntimeDirectory = OwnFile(index) + ".sessions",
         Core = new RackCoreOptions { Settings = _settings, RegionId = regionId },
     };
 
