@@ -34,6 +34,7 @@ internal sealed class CommandTree
         root.Add(new ShellHostCommand());
         root.Add(new LocateCommand());
         root.Add(Group("bench", "Measure the pool.", new BenchCommand()));
+        root.Add(new ChaosCommand());
         root.Add(new MasterCommand());
         root.Add(new RackCommand());
         root.Add(Group("region", "Make and look at a rack's memory.", new RegionCreateCommand(), new RegionInspectCommand(), new RegionCheckCommand()));

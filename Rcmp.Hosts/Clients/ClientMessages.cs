@@ -1,3 +1,4 @@
+using Rcmp.Hosts.Chaos;
 using Rcmp.Hosts.Workloads;
 
 namespace Rcmp.Hosts.Clients;
@@ -12,6 +13,7 @@ internal sealed record ClientRequest
     public const string Verify = "verify";
     public const string Run = "run";
     public const string Baseline = "baseline";
+    public const string Chaos = "chaos";
 
     public required string Kind { get; init; }
 
@@ -22,6 +24,8 @@ internal sealed record ClientRequest
     public IReadOnlyList<StoredFile> Files { get; init; } = [];
 
     public WorkloadSpec? Workload { get; init; }
+
+    public ChaosAssignment? Assignment { get; init; }
 }
 
 /// <summary>What it answers, one JSON object per line on its standard output: any number of <see cref="Progress"/>, then <see cref="Done"/> or <see cref="Failed"/>.</summary>

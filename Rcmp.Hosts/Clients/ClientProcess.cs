@@ -32,6 +32,8 @@ internal sealed class ClientProcess : IAsyncDisposable
 
     public int PageSize { get; private set; }
 
+    public int ProcessId => _process.Id;
+
     /// <summary>Connected when it returns.</summary>
     public static async Task<ClientProcess> StartAsync(string configuration, CancellationToken ct)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Rcmp.DataPath;
+using Rcmp.Hosts.Chaos;
 using Rcmp.Hosts.Cli;
 using Rcmp.Hosts.Workloads;
 
@@ -55,9 +56,18 @@ internal sealed class ClientServer(PoolClient pool, TextReader input, TextWriter
             case ClientRequest.Baseline:
                 var times = Baseline(request.Workload ?? throw new JsonException("no workload"));
                 return done with { RackHitMeanNs = Math.Round(times.RackHitMeanNs, 2), PlainCopyMeanNs = Math.Round(times.PlainCopyMeanNs, 2) };
+            case ClientRequest.Chaos:
+                await RunChaosAsync(request.Assignment ?? throw new JsonException("no assignment"), ct);
+                return done;
             default:
                 throw new JsonException($"unknown request '{request.Kind}'");
         }
+    }
+
+    private async Task RunChaosAsync(ChaosAssignment assignment, CancellationToken ct)
+    {
+        using var journal = new ChaosJournal(assignment.Journal);
+        await new ChaosWorker(pool, assignment.Layout, assignment.Client, journal, assignment.Seed).RunAsync(ct);
     }
 
     private HitBenchmarkResult Baseline(WorkloadSpec spec)

@@ -94,7 +94,8 @@ internal sealed class NodeProcess(string directory, ManifestNode node)
         return true;
     }
 
-    private static async Task SignalAsync(ProcessIdentity identity, string signal)
+    /// <summary>Sends a signal by its name without SIG.</summary>
+    public static async Task SignalAsync(ProcessIdentity identity, string signal)
     {
         var start = new ProcessStartInfo("/bin/sh") { RedirectStandardError = true };
         start.ArgumentList.Add("-c");

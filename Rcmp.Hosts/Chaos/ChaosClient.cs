@@ -1,0 +1,90 @@
+using Rcmp.Hosts.Cli;
+using Rcmp.Hosts.Clients;
+using Rcmp.Hosts.Local;
+
+namespace Rcmp.Hosts.Chaos;
+
+/// <summary>One client of a run, from outside: a process that is killed now and then, and started again with the same journal.</summary>
+internal sealed class ChaosClient(string configuration, ChaosAssignment assignment, Action<string> violation) : IAsyncDisposable
+{
+    private static readonly TimeSpan StartRetry = TimeSpan.FromMilliseconds(300);
+
+    private ClientProcess? _process;
+    private Task _work = Task.CompletedTask;
+    private int _starts;
+    private volatile bool _killed;
+
+    public ChaosJournal Journal { get; } = new(assignment.Journal);
+
+    /// <summary>While its rack's daemon is away it cannot connect, and tries again.</summary>
+    public async Task StartAsync(CancellationToken ct)
+    {
+        while (true)
+        {
+            try
+            {
+                _process = await ClientProcess.StartAsync(configuration, ct);
+                break;
+            }
+            catch (CommandException e) when (e.ExitCode == ExitCodes.Unreachable)
+            {
+                await Task.Delay(StartRetry, ct);
+            }
+        }
+        _killed = false;
+        _work = WorkAsync(_process, ct);
+    }
+
+    public async Task KillAsync()
+    {
+        _killed = true;
+        _process!.Kill();
+        await _work;
+        await _process.DisposeAsync();
+        _process = null;
+    }
+
+    public async Task SuspendAsync(bool suspend)
+    {
+        if (ProcessIdentity.Of(_process!.ProcessId) is { } identity) await NodeProcess.SignalAsync(identity, suspend ? "STOP" : "CONT");
+    }
+
+    /// <summary>Has it finish what it does, and end.</summary>
+    public async Task StopAsync(TimeSpan patience)
+    {
+        Journal.StopRequested = true;
+        try
+        {
+            await _work.WaitAsync(patience);
+        }
+        catch (TimeoutException)
+        {
+            violation($"client {assignment.Client} did not come to an end within {patience.TotalSeconds:0} s");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _killed = true;
+        if (_process is not null) await _process.DisposeAsync();
+        Journal.Dispose();
+    }
+
+    private async Task WorkAsync(ClientProcess process, CancellationToken ct)
+    {
+        try
+        {
+            var request = new ClientRequest { Kind = ClientRequest.Chaos, Assignment = assignment with { Seed = assignment.Seed + (ulong)_starts++ } };
+            await process.AskAsync(request, null, ct);
+        }
+        catch (Exception e) when (_killed || ct.IsCancellationRequested)
+        {
+            // Its end is what was asked for; anything else would be no different.
+            _ = e;
+        }
+        catch (Exception e)
+        {
+            violation($"client {assignment.Client} ended by itself: {Failures.OneLine(e)}");
+        }
+    }
+}

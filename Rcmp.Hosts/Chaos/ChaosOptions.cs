@@ -1,0 +1,27 @@
+using Rcmp.Hosts.Cli;
+
+namespace Rcmp.Hosts.Chaos;
+
+/// <summary>What <c>chaos</c> was asked for.</summary>
+internal sealed record ChaosOptions
+{
+    public Duration Duration { get; init; } = Duration.Seconds(60);
+
+    public ulong Seed { get; init; } = 1;
+
+    public int Masters { get; init; } = 2;
+
+    public int Racks { get; init; } = 3;
+
+    public int Clients { get; init; } = 3;
+
+    /// <summary>Logs and journals are kept.</summary>
+    public bool Keep { get; init; }
+}
+
+/// <summary>A client process's part of a run.</summary>
+/// <param name="Layout">Where the words are.</param>
+/// <param name="Client">Its number, from 0.</param>
+/// <param name="Journal">The path of its journal.</param>
+/// <param name="Seed">Of its choices.</param>
+internal sealed record ChaosAssignment(ChaosLayout Layout, int Client, string Journal, ulong Seed);

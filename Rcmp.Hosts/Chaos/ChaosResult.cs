@@ -1,0 +1,59 @@
+namespace Rcmp.Hosts.Chaos;
+
+/// <summary>A fault that was injected, and how long its healing took.</summary>
+/// <param name="Fault">What.</param>
+/// <param name="AtSeconds">Since the clients began.</param>
+/// <param name="Recovery">From the restart, or the continuation, until the pool was whole (nodes) or the client worked again.</param>
+internal sealed record FaultSeen(Fault Fault, double AtSeconds, TimeSpan Recovery);
+
+/// <summary>Times of recovery in nanoseconds.</summary>
+internal sealed record RecoveryTimes(long Median, long Max)
+{
+    public static RecoveryTimes Of(IEnumerable<FaultSeen> seen)
+    {
+        var sorted = seen.Select(s => (long)s.Recovery.TotalNanoseconds).Order().ToList();
+        return new RecoveryTimes(sorted[sorted.Count / 2], sorted[^1]);
+    }
+}
+
+/// <summary>What <c>chaos --json</c> prints.</summary>
+internal sealed record ChaosResult
+{
+    public required bool Ok { get; init; }
+
+    public required ulong Seed { get; init; }
+
+    public required double Seconds { get; init; }
+
+    /// <summary>How many of each kind were injected.</summary>
+    public required IReadOnlyDictionary<string, int> Faults { get; init; }
+
+    public required IReadOnlyDictionary<string, RecoveryTimes> RecoveryNs { get; init; }
+
+    public required long Operations { get; init; }
+
+    public required long AcknowledgedWrites { get; init; }
+
+    /// <summary>Writes and additions that failed with an unknown outcome, or whose client was killed meanwhile.</summary>
+    public required long UnknownWrites { get; init; }
+
+    /// <summary>Operations that failed as transient, without having done anything.</summary>
+    public required long TransientErrors { get; init; }
+
+    /// <summary>Acknowledged writes that are not there.</summary>
+    public required long Lost { get; init; }
+
+    public required long Violations { get; init; }
+
+    /// <summary>Registers that ended with an older write of unknown outcome.</summary>
+    public required long LateWrites { get; init; }
+
+    public required long NodeFilesMax { get; init; }
+
+    public required long NodeMemoryMax { get; init; }
+
+    public required IReadOnlyList<string> Findings { get; init; }
+
+    /// <summary>Where the logs are, if they were kept.</summary>
+    public string? Directory { get; init; }
+}

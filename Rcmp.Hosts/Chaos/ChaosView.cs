@@ -1,0 +1,54 @@
+using System.Globalization;
+using Rcmp.Hosts.Cli;
+using Spectre.Console;
+
+namespace Rcmp.Hosts.Chaos;
+
+/// <summary>Prints what was injected and seen.</summary>
+internal static class ChaosView
+{
+    public static void Print(TextWriter writer, bool color, ChaosResult result)
+    {
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = new AnsiConsoleOutput(writer),
+            ColorSystem = color ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+            Interactive = InteractionSupport.No,
+        });
+        console.Profile.Width = 110;
+        var table = new Table().Border(color ? TableBorder.Rounded : TableBorder.Ascii);
+        foreach (var title in new[] { "fault", "injected", "whole again after (median)", "(max)" }) table.AddColumn(title);
+        foreach (var (kind, count) in result.Faults)
+        {
+            var times = result.RecoveryNs.GetValueOrDefault(kind);
+            table.AddRow(Describe(kind), count.ToString(CultureInfo.InvariantCulture), Seconds(times?.Median), Seconds(times?.Max));
+        }
+        console.Write(table);
+        writer.WriteLine("links between nodes are not cut: that takes network namespaces, and a stopped node looks the same to the others");
+        writer.WriteLine(
+            $"{Counts.Short(result.Operations)} operations; {Counts.Short(result.AcknowledgedWrites)} writes acknowledged, {result.UnknownWrites} of unknown outcome ({result.LateWrites} took effect late), "
+            + $"{Counts.Short(result.TransientErrors)} transient errors");
+        writer.WriteLine(
+            $"nodes: at most {result.NodeFilesMax} open files and {new ByteSize(result.NodeMemoryMax).ToShortString()} of own memory; "
+            + $"allowed after {NodeHealth.WarmUp.TotalSeconds:0} s of a process: {NodeHealth.FilesMore} and {NodeHealth.MemoryMore} more");
+        foreach (var finding in result.Findings) writer.WriteLine($"VIOLATION: {finding}");
+        if (result.Directory is { } directory) writer.WriteLine($"logs and journals: {directory}");
+        writer.WriteLine(result.Ok
+            ? $"ok: seed {result.Seed}, {result.Seconds:0.0} s, nothing lost, all regions pass their check"
+            : $"FAILED: seed {result.Seed}, {result.Lost} lost, {result.Violations} violations");
+        writer.Flush();
+    }
+
+    private static string Describe(string kind) => kind switch
+    {
+        "killRack" => "rack daemon killed",
+        "stopRack" => "rack daemon stopped",
+        "killMaster" => "master killed",
+        "stopMaster" => "master stopped",
+        "killClient" => "client killed",
+        "stopClient" => "client stopped",
+        _ => kind,
+    };
+
+    private static string Seconds(long? nanoseconds) => nanoseconds is { } ns ? string.Create(CultureInfo.InvariantCulture, $"{ns / 1e9:0.0} s") : "";
+}

@@ -1,0 +1,128 @@
+using System.Diagnostics;
+using Rcmp.Cluster.Messages;
+using Rcmp.Hosts.Cli;
+using Rcmp.Hosts.Local;
+
+namespace Rcmp.Hosts.Chaos;
+
+/// <summary>Carries out faults, heals them, and measures how long the pool needs.</summary>
+internal sealed class FaultInjector(LocalCluster cluster, IReadOnlyList<ChaosClient> clients, Stopwatch clock, Action<FaultSeen> seen, Action<string> violation)
+{
+    /// <summary>The pool must be whole so long in a row before it counts: a node that was stopped does not know at once that it was removed.</summary>
+    private static readonly TimeSpan WholeFor = TimeSpan.FromSeconds(1.5);
+
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    /// <summary>One fault after the other until the time is over; all are healed when it returns.</summary>
+    public async Task RunAsync(Func<Fault> next, TimeSpan duration, CancellationToken ct)
+    {
+        while (true)
+        {
+            var fault = next();
+            if (clock.Elapsed + fault.Gap > duration) return;
+            await Task.Delay(fault.Gap, ct);
+            await InjectAsync(fault, ct);
+        }
+    }
+
+    /// <summary>Waits for it.</summary>
+    public async Task<bool> IsWholeAsync(CancellationToken ct)
+    {
+        try
+        {
+            await WaitWholeAsync(ct);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    private async Task InjectAsync(Fault fault, CancellationToken ct)
+    {
+        var at = clock.Elapsed.TotalSeconds;
+        var healing = TimeSpan.Zero;
+        try
+        {
+            healing = fault.Kind switch
+            {
+                FaultKind.KillRack or FaultKind.StopRack => await OnNodeAsync(cluster.Racks[fault.Target], fault, ct),
+                FaultKind.KillMaster or FaultKind.StopMaster => await OnNodeAsync(cluster.Masters[fault.Target], fault, ct),
+                _ => await OnClientAsync(clients[fault.Target], fault, ct),
+            };
+        }
+        catch (Exception e) when (e is TimeoutException or CommandException)
+        {
+            violation($"{fault.Describe()} at {at:0.0} s: {Failures.OneLine(e)}");
+            healing = Patience;
+        }
+        seen(new FaultSeen(fault, Math.Round(at, 1), healing));
+    }
+
+    private async Task<TimeSpan> OnNodeAsync(NodeProcess node, Fault fault, CancellationToken ct)
+    {
+        if (fault.IsKill) await node.KillAsync();
+        else await node.SuspendAsync(true);
+        await Task.Delay(fault.Held, ct);
+        var healed = clock.Elapsed;
+        if (fault.IsKill) await cluster.RestartAsync(node, ct);
+        else await node.SuspendAsync(false);
+        return await WaitWholeAsync(ct) - healed;
+    }
+
+    private async Task<TimeSpan> OnClientAsync(ChaosClient client, Fault fault, CancellationToken ct)
+    {
+        if (fault.IsKill) await client.KillAsync();
+        else await client.SuspendAsync(true);
+        await Task.Delay(fault.Held, ct);
+        var healed = clock.Elapsed;
+        var before = client.Journal.Operations;
+        if (fault.IsKill) await client.StartAsync(ct).WaitAsync(Patience, ct);
+        else await client.SuspendAsync(false);
+        while (client.Journal.Operations == before)
+        {
+            if (clock.Elapsed - healed > Patience) throw new TimeoutException($"the client did nothing for {Patience.TotalSeconds:0} s");
+            await Task.Delay(Poll, ct);
+        }
+        return clock.Elapsed - healed;
+    }
+
+    /// <summary>Until every rack is registered and there is a master; returns since when.</summary>
+    private async Task<TimeSpan> WaitWholeAsync(CancellationToken ct)
+    {
+        await using var monitor = PoolMonitor.Of(cluster);
+        var began = clock.Elapsed;
+        TimeSpan? since = null;
+        var last = "no node answers";
+        while (clock.Elapsed - began < Patience)
+        {
+            if (await StatusAsync(monitor, ct) is not { } status) since = null;
+            else if (Missing(status) is { } missing) (since, last) = (null, missing);
+            else since ??= clock.Elapsed;
+            if (since is { } whole && clock.Elapsed - whole >= WholeFor) return whole;
+            await Task.Delay(Poll, ct);
+        }
+        throw new TimeoutException($"the pool is not whole after {Patience.TotalSeconds:0} s: {last}");
+    }
+
+    private static async Task<PoolStatusAnswered?> StatusAsync(PoolMonitor monitor, CancellationToken ct)
+    {
+        try
+        {
+            return await monitor.StatusAsync(ct);
+        }
+        catch (PoolNotConnectedException)
+        {
+            return null;
+        }
+    }
+
+    private string? Missing(PoolStatusAnswered status)
+    {
+        if (status.Master.Length == 0) return "there is no master";
+        var registered = status.Racks.Count(r => r.State == "registered");
+        return registered == cluster.Racks.Count ? null : $"{registered} of {cluster.Racks.Count} racks are registered";
+    }
+}
