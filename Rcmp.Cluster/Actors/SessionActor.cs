@@ -12,10 +12,14 @@ internal sealed class SessionActor : ReceiveActor
 
     public SessionActor(SessionToken session, RackHost host) => Receive<ISessionRequest>(request =>
     {
+        if (request.Session != session)
+        {
+            Sender.Tell(new RequestDone(request.Request, RequestStatus.SessionUnknown, $"The request names session {request.Session}, but was sent to another.", 0), Self);
+            return;
+        }
         // Whoever asks has locked its file and mapped the region.
         if (!_ready) host.SessionReady(session);
         _ready = true;
-        if (request.Session == session) host.Deliver(request);
-        else Unhandled(request);
+        host.Deliver(request);
     });
 }

@@ -11,11 +11,13 @@ namespace Rcmp.Cluster.Configuration;
 /// <param name="TimingProfile">default or fast.</param>
 /// <param name="LogLevel">From <c>rcmp.log.level</c>.</param>
 /// <param name="LogFile">From <c>rcmp.log.file</c>; null means standard error.</param>
+/// <param name="MessageBytesMax">From <c>rcmp.limits.message-size</c>.</param>
 /// <param name="AkkaOverrides">The user's file: its akka section wins over ours.</param>
-internal sealed record CommonOptions(string Source, string TimingProfile, LogLevel LogLevel, string? LogFile, Config AkkaOverrides)
+internal sealed record CommonOptions(string Source, string TimingProfile, LogLevel LogLevel, string? LogFile, int MessageBytesMax, Config AkkaOverrides)
 {
     public static CommonOptions Read(LoadedConfig loaded, SettingsReader reader) => new(
-        loaded.Source, reader.Choice("rcmp.timing-profile", "default", "fast"), ReadLevel(reader), reader.OptionalText("rcmp.log.file"), loaded.User);
+        loaded.Source, reader.Choice("rcmp.timing-profile", "default", "fast"), ReadLevel(reader), reader.OptionalText("rcmp.log.file"),
+        (int)reader.Size("rcmp.limits.message-size", 1 << 20, 256 << 20), loaded.User);
 
     private static LogLevel ReadLevel(SettingsReader reader) =>
         reader.Choice("rcmp.log.level", "trace", "debug", "information", "warning", "error") switch

@@ -29,6 +29,8 @@ internal sealed record RackNodeOptions
     public required TimeSpan GuardBudget { get; init; }
     public required TimeSpan GuardBackoff { get; init; }
     public required TimeSpan RevokeTimeout { get; init; }
+    public required int RequestPagesMax { get; init; }
+    public required int SessionPagesMax { get; init; }
 
     /// <summary>How to format a region that does not exist.</summary>
     public RegionCreateOptions ToRegionCreate() => new()
@@ -54,6 +56,7 @@ internal sealed record RackNodeOptions
         ServiceThreads = Fabric.ServiceThreads,
         FabricSpin = Fabric.Spin,
         MaxConnections = Fabric.MaxConnections,
+        FabricConnectTimeout = Fabric.ConnectTimeout,
         FabricTimeout = Fabric.Deadline,
         SampleInterval = HeatSampleInterval,
         PublishSelfLink = Node.Policy == SwapPolicy.RdmaOnly,
@@ -69,6 +72,8 @@ internal sealed record RackNodeOptions
             BackoffMaxNs = 256 * (long)GuardBackoff.TotalNanoseconds,
             RequestTimeoutNs = (long)Node.RequestTimeout.TotalNanoseconds,
             HeatHalfLifeNs = (long)HeatHalfLife.TotalNanoseconds,
+            RequestPagesMax = RequestPagesMax,
+            SessionPagesMax = SessionPagesMax,
         },
     };
 
@@ -91,6 +96,8 @@ internal sealed record RackNodeOptions
             GuardBudget = reader.Duration("rcmp.guard.budget", TimeSpan.FromMicroseconds(10), TimeSpan.FromSeconds(10)),
             GuardBackoff = reader.Duration("rcmp.guard.backoff", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1)),
             RevokeTimeout = reader.Duration("rcmp.revoke.timeout", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10)),
+            RequestPagesMax = reader.Int32("rcmp.limits.request-pages", 1, int.MaxValue),
+            SessionPagesMax = reader.Int32("rcmp.limits.session-pages", 0, int.MaxValue),
         };
     }
 
@@ -121,6 +128,8 @@ internal sealed record RackNodeOptions
 
     private static bool IsFabricAddress(string text)
     {
+        // A port that is picked may have more digits than the 0 that asks for it.
+        if (!LinkEntry.Fits(text + "00000")) return false;
         var scheme = text.IndexOf("://", StringComparison.Ordinal);
         if (scheme < 0) return false;
         var rest = text[(scheme + 3)..];

@@ -86,6 +86,7 @@ public sealed record RcmpClientOptions
     public void Validate()
     {
         Check(NodeAddress.TryParse(Rack, out _), nameof(Rack), Rack, NodeAddress.Form + " (the rack daemon on this machine)");
+        Check(Name.Length <= 128, nameof(Name), $"a text of {Name.Length} characters", "at most 128 characters");
         Check(Port is >= 0 and <= 65535, nameof(Port), Port, "0 to 65535");
         Check(Uri.CheckHostName(Host) != UriHostNameType.Unknown, nameof(Host), Host, "a host name or an IP address");
         Check(TimingProfile is "default" or "fast", nameof(TimingProfile), TimingProfile, "default or fast");

@@ -5,6 +5,7 @@ using Akka.Configuration;
 using Akka.Hosting.Logging;
 using Microsoft.Extensions.Logging;
 using Rcmp.Cluster.Configuration;
+using Rcmp.Cluster.Serialization;
 
 namespace Rcmp.Cluster.Nodes;
 
@@ -36,6 +37,7 @@ internal static class SystemConfig
             akka.cluster { roles = [{{role}}, {{DirectoryRole}}], seed-nodes = [{{seeds}}] }
             """)
             .WithFallback(options.Common.AkkaOverrides)
+            .WithFallback(ConfigurationFactory.ParseString(MessageLimit(options.Common.MessageBytesMax)))
             .WithFallback(Profile(options.Common.TimingProfile))
             .WithFallback(Resource("akka-node.conf"))
             .WithFallback(Resource("akka-common.conf"))
@@ -51,6 +53,13 @@ internal static class SystemConfig
             .WithFallback(Profile(timingProfile))
             .WithFallback(Resource("akka-common.conf"))
             .WithFallback(ConfigurationFactory.ParseString(Bindings));
+
+    // The transport's frame is larger than a body: an oversized message fails at its sender, by name.
+    private static string MessageLimit(int bytes) =>
+        $$"""
+        {{PoolSerializer.LimitKey}} = {{Text(bytes)}}
+        akka.remote.dot-netty.tcp.maximum-frame-size = {{Text(bytes + (1 << 20))}}
+        """;
 
     public static Config Profile(string name) => Resource($"timing-{name}.conf");
 

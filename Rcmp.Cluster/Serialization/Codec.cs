@@ -57,7 +57,13 @@ internal abstract class Codec
         public override void Write(WireWriter writer, object? value) =>
             writer.Signed(Convert.ToInt64(value, System.Globalization.CultureInfo.InvariantCulture));
 
-        public override object Read(ref WireReader reader) => Enum.ToObject(type, reader.Signed());
+        public override object Read(ref WireReader reader)
+        {
+            var number = reader.Signed();
+            var value = Enum.ToObject(type, number);
+            // A newer release may have more values; but a number that does not fit is cut off to look like one of ours.
+            return Convert.ToInt64(value, System.Globalization.CultureInfo.InvariantCulture) == number ? value : throw new SerializationException($"{number} is no {type.Name}.");
+        }
     }
 
     private sealed class TextCodec : Codec
@@ -95,6 +101,8 @@ internal abstract class Codec
     private sealed class ListCodec<T> : Codec
         where T : notnull
     {
+        private const int FirstItems = 64;
+
         private readonly Codec _element = Of(typeof(T));
 
         public override void Write(WireWriter writer, object? value)
@@ -106,9 +114,14 @@ internal abstract class Codec
 
         public override object Read(ref WireReader reader)
         {
-            var items = new T[reader.Count()];
-            for (var i = 0; i < items.Length; i++)
+            // An element is larger here than on the wire: the list grows with what has been read, not with what was announced.
+            var count = reader.Count();
+            var items = new T[Math.Min(count, FirstItems)];
+            for (var i = 0; i < count; i++)
+            {
+                if (i == items.Length) Array.Resize(ref items, Math.Min(count, 2 * items.Length));
                 items[i] = (T)(_element.Read(ref reader) ?? throw new SerializationException("A list without one of its elements."));
+            }
             return ValueList<T>.Of(items.AsSpan());
         }
     }
@@ -165,6 +178,24 @@ internal abstract class Codec
     }
 
     /// <summary>In the order of declaration, which is that of the constructor's parameters.</summary>
-    private static (FieldInfo Field, Codec Codec)[] FieldsOf(Type type) =>
-        [.. type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).OrderBy(f => f.MetadataToken).Select(f => (f, Of(f.FieldType)))];
+    private static (FieldInfo Field, Codec Codec)[] FieldsOf(Type type)
+    {
+        var nullability = new NullabilityInfoContext();
+        return [.. type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).OrderBy(f => f.MetadataToken).Select(f => (f, OfField(f, nullability)))];
+    }
+
+    private static Codec OfField(FieldInfo field, NullabilityInfoContext nullability)
+    {
+        var codec = Of(field.FieldType);
+        return codec is TextCodec or RecordCodec && nullability.Create(field).ReadState == NullabilityState.NotNull ? new PresentCodec(codec) : codec;
+    }
+
+    /// <summary>A member that is never null: nobody looks, so it must not come so from the wire. A text that is not there is an empty one.</summary>
+    private sealed class PresentCodec(Codec inner) : Codec
+    {
+        public override void Write(WireWriter writer, object? value) => inner.Write(writer, value);
+
+        public override object Read(ref WireReader reader) =>
+            inner.Read(ref reader) ?? (inner is TextCodec ? "" : throw new SerializationException("A part is missing that every sender has."));
+    }
 }

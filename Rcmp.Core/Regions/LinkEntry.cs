@@ -59,6 +59,8 @@ internal unsafe struct LinkEntry
         Volatile.Write(ref entry->Number, link.Number);
     }
 
+    public static bool Fits(string address) => Encoding.UTF8.GetByteCount(address) <= AddressBytesMax;
+
     public static void Clear(LinkEntry* entry) => Volatile.Write(ref entry->Number, 0);
 
     private static ulong ChecksumOf(LinkEntry* entry) =>

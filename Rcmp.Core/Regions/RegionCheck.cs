@@ -6,8 +6,8 @@ namespace Rcmp.Regions;
 internal sealed unsafe class RegionCheck(Region region)
 {
     private const int LinesMax = 100;
-    private readonly List<string> _findings = [];
-    private readonly List<string> _notes = [];
+    private readonly Lines _findings = new();
+    private readonly Lines _notes = new();
     private readonly Dictionary<ulong, uint> _residentFrames = [];
 
     public RegionCheckResult Run()
@@ -18,7 +18,7 @@ internal sealed unsafe class RegionCheck(Region region)
         CheckResidents();
         CheckLinks();
         CheckSessions();
-        return new RegionCheckResult(Limit(_findings), Limit(_notes));
+        return new RegionCheckResult(_findings.Shown, _notes.Shown);
     }
 
     private SuperblockState? CheckState()
@@ -52,9 +52,8 @@ internal sealed unsafe class RegionCheck(Region region)
                 _findings.Add($"Frame {frame}: bits are set that no row has.");
             else if (row.State == RowState.Resident && !_residentFrames.TryAdd(row.Page.Value, frame))
                 _findings.Add($"Page {row.Page} is resident twice: in frames {_residentFrames[row.Page.Value]} and {frame}.");
-            if (row.State != RowState.Free && state is not null && region.Geometry.BirthRackOf(row.Page) == state.Rack
-                && region.Geometry.SequenceOf(row.Page) >= state.SequenceReserved)
-                _findings.Add($"Frame {frame}: page {row.Page} was born here, but sequences are given out below {state.SequenceReserved} only.");
+            if (state is not null && RowRules.BornTooEarly(row, state, region.Geometry) is { } early)
+                _findings.Add($"Frame {frame}: {early}.");
         }
     }
 
@@ -150,10 +149,18 @@ internal sealed unsafe class RegionCheck(Region region)
         }
     }
 
-    private static List<string> Limit(List<string> lines)
+    /// <summary>The first lines, and how many more there were: a region that is damaged all over has one for each frame.</summary>
+    private sealed class Lines
     {
-        if (lines.Count <= LinesMax)
-            return lines;
-        return [.. lines.Take(LinesMax), $"… and {lines.Count - LinesMax} more."];
+        private readonly List<string> _first = [];
+        private long _more;
+
+        public IReadOnlyList<string> Shown => _more == 0 ? _first : [.. _first, $"… and {_more} more."];
+
+        public void Add(string line)
+        {
+            if (_first.Count < LinesMax) _first.Add(line);
+            else _more++;
+        }
     }
 }

@@ -7,6 +7,8 @@ internal static class RegionPlan
     private const long MediumBytes = 64L << 20;
     private const long LargeBytes = 1L << 30;
     private const int FramesMin = 16;
+    /// <summary>A daemon counts its frames in an int. What is left of a larger region stays unused: larger pages use it.</summary>
+    private const int FramesMax = int.MaxValue;
 
     /// <exception cref="RegionOptionsException">No room for a useful number of frames; the message has the smallest size that would do.</exception>
     public static RegionLayout Compute(RegionCreateOptions options, long sizeBytes)
@@ -35,7 +37,7 @@ internal static class RegionPlan
         RegionLayout? layout = null;
         for (var round = 0; round < 3; round++)
         {
-            frames = Math.Min(frames, uint.MaxValue);
+            frames = Math.Min(frames, FramesMax);
             var next = Lay(options, sizeBytes, frames);
             var fitting = (sizeBytes - next.FramesOffset) / options.PageSizeBytes;
             if (fitting >= frames)
@@ -89,7 +91,7 @@ internal static class RegionPlan
     /// <summary>Whether the zones of a layout read from a region follow each other inside of it: what a check of pointers may rely on afterwards.</summary>
     public static bool IsConsistent(RegionLayout layout)
     {
-        if (layout.PageShift is < 12 or > 21 || layout.FrameCount is < 1 or > uint.MaxValue || layout.LinkSlots is < 1 or > RegionLayout.LinkSlotsMax
+        if (layout.PageShift is < 12 or > 21 || layout.FrameCount is < 1 or > FramesMax || layout.LinkSlots is < 1 or > RegionLayout.LinkSlotsMax
             || layout.SessionCount is < 1 or > 65536 || layout.SlotsPerSession is < 1 or > 65536 || layout.RegionBytes is < 0 or > 1L << 56
             || layout.PageTableEntries is < RegionLayout.LineEntries or > 1L << 36 || !long.IsPow2(layout.PageTableEntries))
             return false;

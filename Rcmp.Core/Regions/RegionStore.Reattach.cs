@@ -12,9 +12,10 @@ namespace Rcmp.Regions;
 /// <param name="Cleared">Entries that were set absent: remote ones of the old start, moving ones, and those that no row confirms.</param>
 /// <param name="Connections">Connections that guard slots still name, by link of the old start: they are gone once the link's owner has taken a new registration; then clear them.</param>
 /// <param name="Unreachable">Resident pages for which the page table has no room.</param>
+/// <param name="Contradicted">Entries, of those cleared, that said "resident" against the row: no order of a kill leaves that, so something else wrote there.</param>
 internal sealed record ReattachResult(
     long Resident, long Leaving, long Incoming, long Free, long Kept, long Installed, long Cleared,
-    IReadOnlyList<(LinkRecord Link, IReadOnlyList<ulong> Connections)> Connections, IReadOnlyList<PageId> Unreachable);
+    IReadOnlyList<(LinkRecord Link, IReadOnlyList<ulong> Connections)> Connections, IReadOnlyList<PageId> Unreachable, long Contradicted);
 
 internal sealed unsafe partial class RegionStore
 {
@@ -25,7 +26,7 @@ internal sealed unsafe partial class RegionStore
     public ReattachResult Reattach(GuardTable guards, long budgetNs)
     {
         var counts = CheckRows();
-        var (kept, cleared) = ClearEntries();
+        var (kept, cleared, contradicted) = ClearEntries();
         _guards = guards;
         guards.Barrier();
         var named = guards.WaitPagesQuiet(cleared, budgetNs);
@@ -35,7 +36,7 @@ internal sealed unsafe partial class RegionStore
         var installed = InstallResidents(unreachable);
         return new ReattachResult(
             counts[(int)RowState.Resident], counts[(int)RowState.Leaving], counts[(int)RowState.Incoming], counts[(int)RowState.Free], kept, installed,
-            cleared.Count, connections, unreachable);
+            cleared.Count, connections, unreachable, contradicted);
     }
 
     private long[] CheckRows()
@@ -44,7 +45,7 @@ internal sealed unsafe partial class RegionStore
         for (uint frame = 0; frame < _region.Layout.FrameCount; frame++)
         {
             var row = ReadRow(new FrameIndex(frame));
-            if (RowRules.Violation(row, Geometry) is { } violation)
+            if ((RowRules.Violation(row, Geometry) ?? RowRules.BornTooEarly(row, State, Geometry) ?? StrayBits(frame, row)) is { } violation)
                 throw new RegionDamagedException($"{_region.Path}: frame {frame}: {violation}. 'rcmp region check' lists everything.");
             counts[(int)row.State]++;
         }
@@ -52,26 +53,45 @@ internal sealed unsafe partial class RegionStore
         return counts;
     }
 
-    private (long Kept, HashSet<ulong> Cleared) ClearEntries()
+    /// <summary>Bits that no row has: what is wrong, if they have a meaning here; else they are wiped.</summary>
+    private string? StrayBits(uint frame, in FrameRow row)
     {
-        long kept = 0;
+        var words = RowAt(new FrameIndex(frame));
+        if (words[4] > RackId.Max)
+        {
+            if (HasAttempt(row)) return $"a {row.State.ToString().ToLowerInvariant()} row names rack {words[4]}";
+            words[4] = 0;
+        }
+
+        words[7] = 0;
+        return null;
+    }
+
+    private (long Kept, HashSet<ulong> Cleared, long Contradicted) ClearEntries()
+    {
+        long kept = 0, contradicted = 0;
         var cleared = new HashSet<ulong>();
         for (long i = 0; i <= _region.PageTableMask; i++)
         {
             var entry = _region.PageTable + i;
             if (entry->Page is 0 or PageTable.Tombstone)
+            {
+                if (entry->Location != Location.Absent.Word) Volatile.Write(ref entry->Location, Location.Absent.Word);
                 continue;
+            }
+
             if (IsConfirmed(*entry) && _region.FindEntry(new PageId(entry->Page)) == i)
             {
                 kept++;
                 continue;
             }
 
+            if (new Location(entry->Location).Kind == LocationKind.Resident) contradicted++;
             Volatile.Write(ref entry->Location, Location.Absent.Word);
             cleared.Add(entry->Page);
         }
 
-        return (kept, cleared);
+        return (kept, cleared, contradicted);
     }
 
     private bool IsConfirmed(PageTableEntry entry)

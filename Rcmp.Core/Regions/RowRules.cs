@@ -1,3 +1,5 @@
+using Rcmp.Protocol;
+
 namespace Rcmp.Regions;
 
 /// <summary>What every row of a frame table fulfils, whenever its daemon was killed.</summary>
@@ -18,6 +20,12 @@ internal static class RowRules
             return $"a {row.State.ToString().ToLowerInvariant()} row names no attempt or rack (attempt {row.Attempt}, rack {row.Peer})";
         return null;
     }
+
+    /// <summary>What is wrong if the row's page was born here, with a sequence that has not been given out: the next allocations would make it a second time.</summary>
+    public static string? BornTooEarly(in FrameRow row, SuperblockState state, PageGeometry geometry) =>
+        row.State != RowState.Free && geometry.BirthRackOf(row.Page) == state.Rack && geometry.SequenceOf(row.Page) >= state.SequenceReserved
+            ? $"page {row.Page} was born here, but sequences are given out below {state.SequenceReserved} only"
+            : null;
 
     public static bool IsPage(PageId page, PageGeometry geometry) =>
         page.Value >> (geometry.SequenceBits + 12) == 0 && !geometry.BirthRackOf(page).IsNone && geometry.SequenceOf(page) != 0;

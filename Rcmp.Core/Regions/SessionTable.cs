@@ -131,12 +131,27 @@ internal sealed unsafe partial class SessionTable
         }
     }
 
+    /// <summary>At the daemon's proper end: the folder of session files goes, unless a client still lives or somebody else put something there.</summary>
+    public void RemoveDirectoryIfUnused()
+    {
+        lock (_lock)
+        {
+            foreach (var record in _records)
+            {
+                if (record is { State: SessionSlotState.Opening or SessionSlotState.Active }) Probe(record);
+            }
+
+            if (Array.Exists(_records, record => record is { State: SessionSlotState.Opening or SessionSlotState.Active })) return;
+            if (Directory.Exists(_directory) && !Directory.EnumerateFileSystemEntries(_directory).Any()) Directory.Delete(_directory);
+        }
+    }
+
     /// <summary>The record if its client is gone.</summary>
     private SessionRecord? Probe(SessionRecord record)
     {
         using var file = SystemCalls.FileDescriptor.TryOpen(record.LockPath, true, false, out _);
         // Without its file (somebody tidied up) the session's end shows by its process alone.
-        var isFree = file is null ? SystemCalls.ProcessExists((int)record.ProcessId) == 0 : SystemCalls.TryLock(file.Number) >= 0;
+        var isFree = file is null ? !MayLive(record.ProcessId) : SystemCalls.TryLock(file.Number) >= 0;
         if (!isFree)
         {
             if (record.State == SessionSlotState.Opening)
@@ -150,6 +165,9 @@ internal sealed unsafe partial class SessionTable
             return null;
         return Bury(record);
     }
+
+    // 0 and negative numbers are groups of processes to the kernel, some of which always exist; a client may have written anything there.
+    private static bool MayLive(uint processId) => processId is > 0 and <= int.MaxValue && SystemCalls.ProcessExists((int)processId) != 0;
 
     private void Activate(SessionRecord record)
     {

@@ -12,16 +12,18 @@ internal sealed class PullWorker : IDisposable
 {
     private readonly Region _region;
     private readonly IFabric _fabric;
+    private readonly TimeSpan _connectTimeout;
     private readonly TimeSpan _timeout;
     private readonly Action<IRackEvent> _post;
     private readonly BlockingCollection<Job> _jobs = [];
     private readonly Dictionary<ulong, IFabricConnection> _connections = [];
     private readonly Thread _thread;
 
-    public PullWorker(Region region, IFabric fabric, TimeSpan timeout, Action<IRackEvent> post)
+    public PullWorker(Region region, IFabric fabric, TimeSpan connectTimeout, TimeSpan timeout, Action<IRackEvent> post)
     {
         _region = region;
         _fabric = fabric;
+        _connectTimeout = connectTimeout;
         _timeout = timeout;
         _post = post;
         _thread = new Thread(Run) { IsBackground = true, Name = "rcmp-pull" };
@@ -72,7 +74,7 @@ internal sealed class PullWorker : IDisposable
         {
             ForgetBroken();
             var name = ConnectionName.Make(job.From.Number);
-            var status = _fabric.TryConnect(job.From, name, ConnectionRole.Daemon, _timeout, out connection, out var why);
+            var status = _fabric.TryConnect(job.From, name, ConnectionRole.Daemon, _connectTimeout, out connection, out var why);
             if (status != FabricConnectStatus.Ok || connection is null) return $"{job.From.Address}: {why ?? status.ToString()}";
             _connections[job.From.Number] = connection;
         }

@@ -10,6 +10,8 @@ internal sealed partial class RackHost
     /// <summary>The link to the rack itself has the last number of this start: the state machine counts from the first.</summary>
     private ulong SelfLinkNumber => ((Generation.Value + 1) << RackCore.LinkNumberShift) - 1;
 
+    private const int ClientNameMax = 128;
+
     private readonly ConcurrentDictionary<SessionToken, SessionInfo> _clients = [];
     private readonly Dictionary<ulong, LinkRecord> _publishedLinks = [];
 
@@ -32,12 +34,21 @@ internal sealed partial class RackHost
         if (request.FormatVersion != RegionLayout.FormatVersion)
             throw new PoolMismatchException($"The client knows region format {request.FormatVersion}, the rack has {RegionLayout.FormatVersion}: use the same release.");
         if (Rack.IsNone) throw new PoolNotConnectedException("The rack has not registered with the master yet.");
-        var record = _sessions.TryAllocate((uint)request.ProcessId) ?? throw new PoolExhaustedException(
-            $"All {layout.SessionCount - 1} sessions of rack {Rack} are taken (rcmp.region.sessions, fixed when the region is created).");
-        _clients[record.Token] = new SessionInfo(record.Token, record.Index, request.ClientName, record.ProcessId, NowNs, Ready: false);
-        RackLog.SessionOpened(_log, record.Token, request.ClientName, request.ProcessId, record.Index);
+        var record = TryAllocateSession((uint)request.ProcessId) ?? throw new PoolExhaustedException(
+            $"All {layout.SessionCount - 1} sessions of rack {Rack} are taken (rcmp.region.sessions, fixed when the region is created). See docs/failures/limits.md.");
+        var name = Printable(request.ClientName);
+        _clients[record.Token] = new SessionInfo(record.Token, record.Index, name, record.ProcessId, NowNs, Ready: false);
+        RackLog.SessionOpened(_log, record.Token, name, request.ProcessId, record.Index);
         return Grant(record);
     }
+
+    /// <summary>Records of dead sessions come back when their slots are clear, which may be after their pages were freed.</summary>
+    private SessionRecord? TryAllocateSession(uint processId) =>
+        _sessions.TryAllocate(processId) ?? (_sessions.ReclaimDead() > 0 ? _sessions.TryAllocate(processId) : null);
+
+    /// <summary>A client's name goes into the log and the status, so it has one line and an end.</summary>
+    private static string Printable(string name) =>
+        string.Concat(name.Take(ClientNameMax).Select(letter => char.IsControl(letter) ? '?' : letter));
 
     /// <summary>The session of a client that lost its connection, its daemon or its actor system; null if it has ended.</summary>
     public SessionGrant? ResumeSession(SessionToken token) => _sessions.Find(token) is { State: SessionSlotState.Active } record ? Grant(record) : null;

@@ -37,6 +37,7 @@ internal sealed partial class RackHost : IDisposable
     private long _nextDeadlineNs = long.MaxValue;
     private volatile bool _stopping;
     private volatile IRackTransport? _transport;
+    private volatile string? _fatal;
 
     private RackHost(RackHostOptions options, IFabric fabric, ILogger log)
     {
@@ -56,13 +57,15 @@ internal sealed partial class RackHost : IDisposable
                 options.FabricAddress, Key, new RackIncarnation(_store.State.Rack, _store.State.Generation), options.ServiceThreads,
                 (long)options.FabricSpin.TotalNanoseconds, options.MaxConnections));
             _quiesce = new QuiesceWorker(_guards, Post);
-            _pulls = new PullWorker(_region, fabric, options.FabricTimeout, Post);
+            _pulls = new PullWorker(_region, fabric, options.FabricConnectTimeout, options.FabricTimeout, Post);
             _fences = new FenceWorker(Post);
             _effects = new RackEffects(this, _guards, _server, _quiesce, _pulls, _fences, log);
             _core = new RackCore(_store, options.Core, RandomWord);
             _core.Start(NowNs, _effects);
+            if (_fatal is { } why) throw new RegionDamagedException($"{options.RegionPath}: {why}");
             Enqueue(new FabricExposed(Key, _server.Address));
             foreach (var (link, connections) in found.Connections) Enqueue(new ConnectionsOrphaned(link.Number, connections));
+            if (found.Contradicted > 0) RackLog.EntriesContradicted(log, options.RegionPath, found.Contradicted);
             RackLog.Attached(log, options.RegionPath, _store.State.Generation.Value, found.Resident, found.Leaving + found.Incoming, _server.Address);
         }
         catch
@@ -98,6 +101,8 @@ internal sealed partial class RackHost : IDisposable
     public void Attach(IRackTransport transport)
     {
         _transport = transport;
+        // What broke while nobody could be told.
+        if (_fatal is { } why) transport.Fatal(why);
         Enqueue(new NodeJoined(transport.NodeAddress));
     }
 
@@ -112,6 +117,7 @@ internal sealed partial class RackHost : IDisposable
 
     public void Fatal(string message)
     {
+        _fatal ??= message;
         RackLog.Fatal(_log, message);
         _transport?.Fatal(message);
     }
@@ -134,6 +140,7 @@ internal sealed partial class RackHost : IDisposable
         _quiesce?.Dispose();
         _pulls?.Dispose();
         _fences?.Dispose();
+        _sessions?.RemoveDirectoryIfUnused();
         _region.Dispose();
     }
 

@@ -29,7 +29,10 @@ internal sealed record RackHostOptions
     /// <summary>Fabric connections beyond are refused.</summary>
     public int MaxConnections { get; init; } = 1024;
 
-    /// <summary>How long opening a connection or one operation of the daemon itself may take.</summary>
+    /// <summary>How long opening a connection to another rack may take.</summary>
+    public TimeSpan FabricConnectTimeout { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long one operation of the daemon itself may take.</summary>
     public TimeSpan FabricTimeout { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>How often heat is sampled while there is traffic; idle racks look ten times less often.</summary>

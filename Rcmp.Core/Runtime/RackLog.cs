@@ -32,6 +32,9 @@ internal static partial class RackLog
     [LoggerMessage(1004, LogLevel.Information, "Session {Session} ended: its process is gone.")]
     public static partial void SessionEnded(ILogger log, SessionToken session);
 
+    [LoggerMessage(1005, LogLevel.Warning, "{Path}: {Count} page-table entries named a frame whose row says otherwise; the rows counted. Its memory may be damaged: check the region while no daemon has it ('rcmp region check').")]
+    public static partial void EntriesContradicted(ILogger log, string path, long count);
+
     [LoggerMessage(1010, LogLevel.Debug, "{Message}")]
     private static partial void CoreDebug(ILogger log, string message);
 

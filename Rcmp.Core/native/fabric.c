@@ -170,7 +170,7 @@ const char *rcmp_refusal_text(enum rcmp_refusal refusal) {
     case RCMP_NOT_REGISTERED:
         return "the registration is not, or no longer, the current one";
     case RCMP_TOO_MANY:
-        return "the owner has no room for another connection";
+        return "the owner has no room for another connection (its rcmp.fabric.max-connections)";
     }
     return "refused";
 }

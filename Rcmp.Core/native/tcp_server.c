@@ -20,8 +20,9 @@
 #define EVENTS_MAX 64
 #define GREETING_NS 5000000000ll
 #define SWEEP_MS 500
-/* Sockets beyond max_connections that may wait for their refusal. */
-#define STRANGERS_SPARE 128
+/* Peers of one thread that have not introduced themselves. Whoever comes when there are so many takes the place of the one that has been silent longest: a flood of
+   silent connections costs a bounded number of descriptors and keeps nobody out who speaks at once. */
+#define STRANGERS_MAX 128
 /* While spinning on the hot peer, other peers and commands are looked at every so many rounds. */
 #define HOT_ROUNDS 4
 
@@ -88,7 +89,21 @@ static void peer_close(struct tcp_peer *peer) {
     tcp_peer_free(peer);
 }
 
+static void close_oldest_stranger(struct tcp_thread *thread) {
+    struct tcp_peer *oldest = NULL;
+    for (struct tcp_peer *peer = thread->peers; peer != NULL; peer = peer->next) {
+        if (!peer->greeted)
+            oldest = peer; /* the list is in order of arrival, the newest first */
+    }
+    if (oldest != NULL) {
+        rcmp_count(&thread->server->base.counters.refused, 1);
+        peer_close(oldest);
+    }
+}
+
 static void peer_adopt(struct tcp_thread *thread, int fd) {
+    if (thread->strangers >= STRANGERS_MAX)
+        close_oldest_stranger(thread);
     struct tcp_peer *peer = tcp_peer_new(thread, fd);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = peer};
     if (peer == NULL || epoll_ctl(thread->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
@@ -135,7 +150,7 @@ static void accept_peers(struct tcp_thread *thread) {
                 listener_watch(thread, false);
             return;
         }
-        if (__atomic_add_fetch(&server->connected, 1, __ATOMIC_RELAXED) > server->base.max_connections + STRANGERS_SPARE) {
+        if (__atomic_add_fetch(&server->connected, 1, __ATOMIC_RELAXED) > server->base.max_connections + server->base.threads * (STRANGERS_MAX + 1)) {
             __atomic_sub_fetch(&server->connected, 1, __ATOMIC_RELAXED);
             rcmp_count(&server->base.counters.refused, 1);
             close(fd);

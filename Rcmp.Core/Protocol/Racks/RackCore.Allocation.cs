@@ -62,15 +62,28 @@ internal sealed partial class RackCore
             return;
         }
 
-        if (m.Count < 1 || m.Count > (long)_store.Geometry.SequenceMax / 2)
+        if (IsTooMany(m, m.Count, "allocated")) return;
+        if (m.SessionScoped && _options.SessionPagesMax > 0 && PagesOf(m.Session) + m.Count > _options.SessionPagesMax)
         {
-            Done(m, RequestStatus.Invalid, $"{m.Count} pages cannot be allocated at once: ask for 1 to {_store.Geometry.SequenceMax / 2}.");
+            Done(m, RequestStatus.Exhausted, $"the session has {PagesOf(m.Session)} pages that end with it, a session may have {_options.SessionPagesMax} in this rack "
+                + "(rcmp.limits.session-pages). See docs/failures/limits.md.");
             return;
         }
 
         var job = new AllocationJob(m) { Local = long.Min(m.Count, RoomLeft), DeadlineNs = _now + _options.RequestTimeoutNs };
         _allocations[m.Request] = job;
         ReserveIds(job);
+    }
+
+    private long PagesOf(SessionToken session) => _sessionPages.TryGetValue(session, out var pages) ? pages.Count : 0;
+
+    /// <summary>Refuses a count that no request may have. What follows loops over it.</summary>
+    private bool IsTooMany(ISessionRequest m, long count, string what)
+    {
+        var max = long.Min(_options.RequestPagesMax, (long)_store.Geometry.SequenceMax / 2);
+        if (count >= 1 && count <= max) return false;
+        Done(m, RequestStatus.Invalid, $"{count} pages cannot be {what} at once: 1 to {max} can (rcmp.limits.request-pages). See docs/failures/limits.md.", remember: false);
+        return true;
     }
 
     private void ReserveIds(AllocationJob job)
@@ -149,31 +162,26 @@ internal sealed partial class RackCore
             return;
         }
 
-        MakeRows(job.First, job.Local, m.Session, m.SessionScoped, m.Request);
-        if (job.Local == m.Count)
-        {
-            FinishAllocation(job);
-            return;
-        }
-
-        job.RoomAsked = true;
-        ResendHosting(m.Request);
+        _ = MakeRows(job.First, job.Local, m.Session, m.SessionScoped, m.Request, made => OnRowsMade(job, made));
     }
 
-    /// <summary>The row before the reply: a page whose address somebody knows has a row.</summary>
-    private void MakeRows(PageId first, long count, SessionToken session, bool scoped, RequestId request)
+    private void OnRowsMade(AllocationJob job, bool made)
     {
-        for (long i = 0; i < count; i++)
+        if (!made)
         {
-            var frame = _free.Dequeue();
-            _store.ClearFrame(frame);
-            var page = first.Plus(i);
-            var free = _store.ReadRow(frame);
-            ChangeRow(frame, free, new FrameRow(RowState.Resident, new Epoch(1), page, default, default, session, request, false, scoped));
-            OpenPage(page);
+            FailAllocation(job, RequestStatus.SessionUnknown, "the session has ended");
         }
-
-        ReportLoadIfChanged();
+        else if (job.Local == job.Order.Count)
+        {
+            FinishAllocation(job);
+        }
+        else
+        {
+            // Placing may have taken long: the deadline is for the others' answers.
+            job.DeadlineNs = _now + _options.RequestTimeoutNs;
+            job.RoomAsked = true;
+            ResendHosting(job.Order.Request);
+        }
     }
 
     private void ResendHosting(RequestId request)
@@ -252,7 +260,12 @@ internal sealed partial class RackCore
         _timers.Cancel(new TimerKey(TimerKind.Host, job.Order.Request.Value));
         if (job.Failed) return;
         job.Failed = true;
-        for (long i = 0; i < job.Local; i++) FreeOwn(job.First.Plus(i));
+        for (long i = 0; i < job.Local; i++)
+        {
+            // Rows are made in steps: the last ones may not be there yet, and will not be.
+            if (_frames.ContainsKey(job.First.Plus(i))) FreeOwn(job.First.Plus(i));
+        }
+
         if (job.Parts.Count > 0) SettleParts(job, keep: false);
         Done(job.Order, status, $"Allocating failed: {why}");
     }

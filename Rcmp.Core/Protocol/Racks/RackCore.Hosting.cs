@@ -8,6 +8,9 @@ internal sealed partial class RackCore
     private readonly Dictionary<RequestId, SettleJob> _settling = [];
     private readonly RecentMap<(RequestId Request, PageId First), bool> _hostingOver = new(AllocationsRemembered);
 
+    /// <summary>Hosting that is under way: which placement.</summary>
+    private readonly Dictionary<(RequestId Request, PageId First), ulong> _hostings = [];
+
     private sealed class SettleJob
     {
         public required AllocatePages Order { get; init; }
@@ -21,21 +24,28 @@ internal sealed partial class RackCore
 
     private void OnHostPages(HostPages m)
     {
-        if (m.To.Rack != Self.Rack) return;
-        var known = TryRow(m.First, out _, out var row) && row.Request == m.Request;
-        var ok = known;
-        if (!known && m.To == Self && m.Count >= 1 && m.Count <= RoomLeft && !_ended.TryGet(m.Session, out _) && !IsForgotten(m.From.Rack)
+        if (m.To.Rack != Self.Rack || m.Count < 1 || _hostings.ContainsKey((m.Request, m.First))) return;
+        // Rows are made in order: with the last one all are there.
+        var known = TryRow(m.First.Plus(m.Count - 1), out _, out var row) && row.Request == m.Request;
+        if (!known && m.To == Self && m.Count <= RoomLeft && !_ended.TryGet(m.Session, out _) && !IsForgotten(m.From.Rack)
             && !_hostingOver.TryGet((m.Request, m.First), out _) && !_frames.ContainsKey(m.First))
         {
-            MakeRows(m.First, m.Count, m.Session, m.SessionScoped, m.Request);
-            ok = true;
+            _hostings[(m.Request, m.First)] = 0;
+            var placement = MakeRows(m.First, m.Count, m.Session, m.SessionScoped, m.Request, made =>
+            {
+                _hostings.Remove((m.Request, m.First));
+                _fx.SendToRack(m.From.Rack, new PagesHosted(Self, m.From, m.Request, m.First, m.Count, made));
+            });
+            if (_hostings.ContainsKey((m.Request, m.First))) _hostings[(m.Request, m.First)] = placement;
+            return;
         }
 
-        _fx.SendToRack(m.From.Rack, new PagesHosted(Self, m.From, m.Request, m.First, m.Count, ok));
+        _fx.SendToRack(m.From.Rack, new PagesHosted(Self, m.From, m.Request, m.First, m.Count, known));
     }
 
     private void OnAcknowledgeAllocation(AcknowledgeAllocation m)
     {
+        if (IsTooMany(m, m.Count, "acknowledged")) return;
         AcknowledgeRows(m.Session, m.First, m.Count);
         if (_allocated.TryGet(m.First, out var job) && job.Order.Session == m.Session)
         {
@@ -54,7 +64,7 @@ internal sealed partial class RackCore
 
     private void AcknowledgeRows(SessionToken session, PageId first, long count)
     {
-        for (long i = 0; i < count; i++)
+        for (long i = 0; i < long.Min(count, _options.RequestPagesMax); i++)
         {
             if (!TryRow(first.Plus(i), out var frame, out var row) || row.Session != session || !IsUnacknowledged(row)) continue;
             _allocatedBefore.Remove(row.Request);
@@ -95,7 +105,8 @@ internal sealed partial class RackCore
         }
         else
         {
-            for (long i = 0; i < m.Count; i++)
+            if (_hostings.Remove((m.Request, m.First), out var placement)) StopPlacing(placement);
+            for (long i = 0; i < long.Min(m.Count, _options.RequestPagesMax); i++)
             {
                 if (TryRow(m.First.Plus(i), out _, out var row) && row.Session == m.Session && row.Request == m.Request) FreeOwn(row.Page);
             }

@@ -92,6 +92,12 @@ internal sealed partial class RackCore
     private void OnHolderRegistered(HolderRegistered m)
     {
         if (!_owners.TryGetValue(m.Link.Owner.Rack, out var link) || link.Id != m.Link || link.Record is not null) return;
+        if (!LinkEntry.Fits(m.Address))
+        {
+            _fx.Log(RackLogLevel.Warning, $"Rack {m.Link.Owner.Rack} serves at '{m.Address}', which is longer than the {LinkEntry.AddressBytesMax} bytes of a link: change its rcmp.fabric.address.");
+            return;
+        }
+
         var record = new LinkRecord((Self.Generation.Value << LinkNumberShift) + m.Link.Registration, m.Link, m.Key, m.Address);
         var slot = _store.TryPublishLink(record);
         if (slot < 0)

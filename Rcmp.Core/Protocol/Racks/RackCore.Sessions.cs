@@ -106,13 +106,7 @@ internal sealed partial class RackCore
 
     private void OnFreePages(FreePages m)
     {
-        if (_freeJobs.ContainsKey(m.Request)) return;
-        if (m.Count < 1)
-        {
-            Done(m, RequestStatus.Invalid, $"{m.Count} pages cannot be freed: give 1 or more.", remember: false);
-            return;
-        }
-
+        if (_freeJobs.ContainsKey(m.Request) || IsTooMany(m, m.Count, "freed")) return;
         var job = new FreeJob(m) { DeadlineNs = _now + _options.RequestTimeoutNs };
         _freeJobs[m.Request] = job;
         Advance(job);
@@ -122,6 +116,14 @@ internal sealed partial class RackCore
     {
         while (job.Next < job.Order.Count && job.Outstanding < FreesAtOnce)
         {
+            if (job.DeadlineNs <= _now)
+            {
+                // Nothing is begun that is over at once: each would end here, inside of the one before.
+                if (job.Status == RequestStatus.Ok) (job.Status, job.Why) = (RequestStatus.Unavailable, "the directory did not answer within rcmp.request-timeout");
+                job.Next = job.Order.Count;
+                break;
+            }
+
             job.Outstanding++;
             BeginFree(job.Order.First.Plus(job.Next++), job.Order.Request, job);
         }
@@ -190,7 +192,12 @@ internal sealed partial class RackCore
         }
 
         job.Outstanding--;
-        if (status == RequestStatus.Ok) job.Completed++;
+        if (status == RequestStatus.Ok)
+        {
+            // The directory is there: a large range takes as long as it takes.
+            job.Completed++;
+            job.DeadlineNs = _now + _options.RequestTimeoutNs;
+        }
         else if (job.Status == RequestStatus.Ok) (job.Status, job.Why) = (status, why);
         Advance(job);
     }

@@ -56,6 +56,7 @@ internal sealed partial class RackCore
         EntryRelease,
         Confirm,
         Load,
+        Place,
     }
 
     private readonly record struct TimerKey(TimerKind Kind, ulong Id);
@@ -171,6 +172,7 @@ internal sealed partial class RackCore
                 case TimerKind.EntryRelease: RetryEntryRelease(new PageId(key.Id)); break;
                 case TimerKind.Confirm: ResendConfirm(); break;
                 case TimerKind.Load: ReportLoad(); break;
+                case TimerKind.Place: Place(key.Id); break;
             }
         }
     }

@@ -49,6 +49,12 @@ internal sealed record RackCoreOptions
     /// <summary>How often the rack tells the master that it is there.</summary>
     public long RegisterIntervalNs { get; init; } = 2_000_000_000;
 
+    /// <summary><c>rcmp.limits.request-pages</c>: the most pages that one request allocates, frees or acknowledges.</summary>
+    public long RequestPagesMax { get; init; } = 16 << 20;
+
+    /// <summary><c>rcmp.limits.session-pages</c>: the most pages in this rack that end with one session; 0 is any number.</summary>
+    public long SessionPagesMax { get; init; }
+
     /// <summary>For tests of the tests: a rule that is left out.</summary>
     public ProtocolMutation Mutation { get; init; }
 }
