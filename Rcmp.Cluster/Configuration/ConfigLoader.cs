@@ -91,9 +91,6 @@ internal static class ConfigLoader
     {
         if (HoconSyntax.Check(text) is var (line, error))
             throw new PoolConfigurationException($"{source}, line {line}: {error}.");
-        if (text.Contains("${?", StringComparison.Ordinal))
-            throw new PoolConfigurationException(
-                $"{source}, line {HoconSyntax.LineOf(text, text.IndexOf("${?", StringComparison.Ordinal))}: ${{?…}} is not supported; the environment overrides a key by its name, such as {EnvironmentNameOf("rcmp.node.port")}.");
         try
         {
             return ConfigurationFactory.ParseString(text);
@@ -104,7 +101,7 @@ internal static class ConfigLoader
             var message = e.Message.Split('\n')[0].TrimEnd(' ', ':', '\r');
             var digits = message[(message.LastIndexOf(' ') + 1)..];
             var where = int.TryParse(digits, out var position) ? $", line {HoconSyntax.LineOf(text, position)}" : "";
-            throw new PoolConfigurationException($"{source}{where}: not HOCON: {message}.", e);
+            throw new PoolConfigurationException($"{source}{where}: not HOCON: {Printable.Line(message)}.", e);
         }
     }
 
@@ -123,7 +120,7 @@ internal static class ConfigLoader
     private static PoolConfigurationException Unknown(string key, string? near, string source, string text)
     {
         var where = HoconSyntax.LineOfKey(text, key) is { } line ? $"{source}, line {line}" : source;
-        return new($"{where}: unknown key {key}{(near is null ? "; hocon/reference.conf lists them all." : $"; did you mean {near}?")}");
+        return new($"{where}: unknown key {Printable.Line(key)}{(near is null ? "; hocon/reference.conf lists them all." : $"; did you mean {near}?")}");
     }
 
     private static Config FromEnvironment(IDictionary environment)

@@ -3,13 +3,20 @@ namespace Rcmp.Cluster.Configuration;
 /// <summary>Checks what Akka's parser lets pass: it closes open braces itself, ignores surplus ones, and ends an open string at the line's end.</summary>
 internal static class HoconSyntax
 {
+    // Far more than any key of the pool or of Akka needs; the parser calls itself for each.
+    private const int DepthMax = 50;
+    private const int WordMax = 4096;
+
     /// <summary>The first error and its line, from 1; null if brackets and quotes match.</summary>
     public static (int Line, string Error)? Check(string text)
     {
         var open = new Stack<(char Bracket, int Line)>();
         var line = 1;
+        var wordStart = 0;
         for (var i = 0; i < text.Length; i++)
         {
+            if (char.IsWhiteSpace(text[i]) || text[i] is '"' or '#') wordStart = i;
+            else if (i - wordStart > WordMax) return (line, $"a word of more than {WordMax} characters");
             switch (text[i])
             {
                 case '\n':
@@ -19,14 +26,20 @@ internal static class HoconSyntax
                     return (line, "\"//\" begins a comment: write addresses in quotes");
                 case '#' or '/' when IsComment(text, i):
                     while (i + 1 < text.Length && text[i + 1] != '\n') i++;
+                    wordStart = i;
                     break;
                 case '"':
                     var start = line;
                     if (!TrySkipString(text, ref i, ref line)) return (start, "a string is not closed");
+                    wordStart = i;
                     break;
                 case '{' or '[':
                     open.Push((text[i], line));
+                    if (open.Count > DepthMax) return (line, $"more than {DepthMax} brackets are open");
                     break;
+                // The parser follows references without an end, and overflows its stack on some that are missing.
+                case '$' when i + 1 < text.Length && text[i + 1] == '{':
+                    return (line, $"${{…}} is not supported: write the value; the environment overrides a key by its name, such as {ConfigLoader.EnvironmentNameOf("rcmp.node.port")}");
                 case '}' or ']':
                     var wanted = text[i] == '}' ? '{' : '[';
                     if (open.Count == 0) return (line, $"'{text[i]}' closes nothing");

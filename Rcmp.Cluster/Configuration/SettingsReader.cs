@@ -94,12 +94,13 @@ internal sealed class SettingsReader(Config config, string source, Func<string, 
         _read.Add(key);
         var value = config.GetValue(key);
         // The environment can only give text: "host:port, host:port".
-        var items = value.IsArray() ? value.GetStringList() : value.GetString().Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        return [.. items.Select(item => NodeAddress.TryParse(item, out var address) ? address : throw Wrong(key, item, NodeAddress.Form))];
+        if (value is null || value.IsObject()) throw Wrong(key, value is null ? "" : "an object", $"a list of {NodeAddress.Form}");
+        var items = value.IsArray() ? value.GetStringList() : (value.GetString() ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        return [.. items.Select(item => NodeAddress.TryParse(item ?? "", out var address) ? address : throw Wrong(key, item ?? "", NodeAddress.Form))];
     }
 
     public PoolConfigurationException Wrong(string key, string value, string allowed) =>
-        new($"{Where(key)}: {key} = {(value.Length == 0 ? "\"\"" : value)} is not allowed; write {allowed}.");
+        new($"{Where(key)}: {key} = {(value.Length == 0 ? "\"\"" : Printable.Line(value))} is not allowed; write {allowed}.");
 
     public PoolConfigurationException Missing(string key, string allowed) => new($"{Where(key)}: {key} must be set: {allowed}.");
 

@@ -35,7 +35,7 @@ internal static class SystemConfig
             $$"""
             akka.remote.dot-netty.tcp { hostname = "{{options.Address.Host}}", port = {{Text(options.Address.Port)}} }
             akka.cluster { roles = [{{role}}, {{DirectoryRole}}], seed-nodes = [{{seeds}}] }
-            """)
+            """ + "\n" + RefusedSerializer.Bindings)
             .WithFallback(options.Common.AkkaOverrides)
             .WithFallback(ConfigurationFactory.ParseString(MessageLimit(options.Common.MessageBytesMax)))
             .WithFallback(Profile(options.Common.TimingProfile))
@@ -49,7 +49,7 @@ internal static class SystemConfig
             $$"""
             akka.actor { provider = remote, serialization-settings.allow-unregistered-types = off }
             akka.remote.dot-netty.tcp { hostname = "{{host}}", port = {{Text(port)}} }
-            """)
+            """ + "\n" + RefusedSerializer.Bindings)
             .WithFallback(Profile(timingProfile))
             .WithFallback(Resource("akka-common.conf"))
             .WithFallback(ConfigurationFactory.ParseString(Bindings));

@@ -18,16 +18,26 @@ public sealed class PageNotFoundException(string message) : PoolException(messag
 public sealed class PageUnavailableException(string message, Exception? innerException = null) : PoolException(message, true, innerException);
 
 /// <summary>No room: frames, sessions, or another resource of the pool is used up. Nothing was allocated.</summary>
-public sealed class PoolExhaustedException(string message, bool isTransient = true) : PoolException(message, isTransient);
+public sealed class PoolExhaustedException(string message, bool isTransient = true) : PoolException(FailurePage.See(message, "pool-full"), isTransient);
 
 /// <summary>Pool id, page size or format version differ.</summary>
-public sealed class PoolMismatchException(string message) : PoolException(message);
+public sealed class PoolMismatchException(string message) : PoolException(FailurePage.See(message, "pool-mismatch"));
 
 /// <summary>The client has no session with its rack's daemon, and could not get one within the configured time.</summary>
-public sealed class PoolNotConnectedException(string message, Exception? innerException = null) : PoolException(message, true, innerException);
+public sealed class PoolNotConnectedException(string message, Exception? innerException = null) : PoolException(FailurePage.See(message, "cannot-connect"), true, innerException);
 
 /// <summary>The pool object was disposed.</summary>
 public sealed class PoolClosedException(string message) : PoolException(message);
 
 /// <summary>A write, an atomic or a free was sent, and its answer was lost: it may have been carried out or not. The pool never repeats it.</summary>
 public sealed class PoolOutcomeUnknownException(string message, Exception? innerException = null) : PoolException(message, false, innerException);
+
+/// <summary>Links a message to the page of docs/failures that explains it.</summary>
+internal static class FailurePage
+{
+    private const string Folder = "docs/failures/";
+
+    /// <summary>A message that was an exception's in another process has its link already.</summary>
+    public static string See(string message, string page) =>
+        message.Contains(Folder, StringComparison.Ordinal) ? message : $"{message}{(message.EndsWith('.') ? "" : ".")} See {Folder}{page}.md.";
+}

@@ -1,7 +1,7 @@
 namespace Rcmp;
 
 /// <summary>The file is not a region, or what is in it contradicts itself.</summary>
-public sealed class RegionDamagedException(string message) : PoolException(message);
+public sealed class RegionDamagedException(string message) : PoolException(FailurePage.See(message, "region-damaged"));
 
 /// <summary>Another daemon has the region.</summary>
 public sealed class RegionBusyException(string message) : PoolException(message);

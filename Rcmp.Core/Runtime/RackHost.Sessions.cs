@@ -36,7 +36,7 @@ internal sealed partial class RackHost
         if (Rack.IsNone) throw new PoolNotConnectedException("The rack has not registered with the master yet.");
         var record = TryAllocateSession((uint)request.ProcessId) ?? throw new PoolExhaustedException(
             $"All {layout.SessionCount - 1} sessions of rack {Rack} are taken (rcmp.region.sessions, fixed when the region is created). See docs/failures/limits.md.");
-        var name = Printable(request.ClientName);
+        var name = Printable.Line(request.ClientName, ClientNameMax);
         _clients[record.Token] = new SessionInfo(record.Token, record.Index, name, record.ProcessId, NowNs, Ready: false);
         RackLog.SessionOpened(_log, record.Token, name, request.ProcessId, record.Index);
         return Grant(record);
@@ -45,10 +45,6 @@ internal sealed partial class RackHost
     /// <summary>Records of dead sessions come back when their slots are clear, which may be after their pages were freed.</summary>
     private SessionRecord? TryAllocateSession(uint processId) =>
         _sessions.TryAllocate(processId) ?? (_sessions.ReclaimDead() > 0 ? _sessions.TryAllocate(processId) : null);
-
-    /// <summary>A client's name goes into the log and the status, so it has one line and an end.</summary>
-    private static string Printable(string name) =>
-        string.Concat(name.Take(ClientNameMax).Select(letter => char.IsControl(letter) ? '?' : letter));
 
     /// <summary>The session of a client that lost its connection, its daemon or its actor system; null if it has ended.</summary>
     public SessionGrant? ResumeSession(SessionToken token) => _sessions.Find(token) is { State: SessionSlotState.Active } record ? Grant(record) : null;

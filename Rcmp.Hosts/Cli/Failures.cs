@@ -7,6 +7,7 @@ internal static class Failures
 {
     private const int NoSpaceLeft = 28;
     private const int NoMemory = 12;
+    private const int LineMax = 2000;
 
     /// <summary>The exit code, and the line to print; none if the user interrupted.</summary>
     public static (int ExitCode, string? Line) Describe(Exception exception, CancellationToken ct)
@@ -48,6 +49,6 @@ internal static class Failures
         var line = exception.Message.ReplaceLineEndings(" ").Trim();
         // .NET appends the parameter, which means nothing to a user of the program.
         if (exception is ArgumentException { ParamName: { } name }) line = line.Replace($" (Parameter '{name}')", "");
-        return line.Length == 0 ? exception.GetType().Name : line;
+        return line.Length == 0 ? exception.GetType().Name : Printable.Line(line, LineMax);
     }
 }

@@ -47,7 +47,7 @@ internal static class RcmpProgram
             return parsed.Invoke(new InvocationConfiguration { Output = io.Out, Error = io.Error });
         if (ParseErrors.Describe(parsed) is { } complaint)
         {
-            io.Error.WriteLine($"error: {complaint}");
+            io.Error.WriteLine($"error: {Printable.Line(complaint)}");
             return ExitCodes.Usage;
         }
         if (parsed.CommandResult.Command is not RcmpCommand command)

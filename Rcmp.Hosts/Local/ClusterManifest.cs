@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Rcmp.Cluster.Configuration;
 using Rcmp.Hosts.Cli;
 
 namespace Rcmp.Hosts.Local;
@@ -15,17 +16,35 @@ internal sealed record ClusterManifest(Guid PoolId, long PageSize, long RegionSi
 {
     public const string FileName = "cluster.json";
 
+    private static readonly JsonSerializerOptions ReadOptions = new(JsonOutput.Options) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+
     public static ClusterManifest? Read(string directory)
     {
         var path = Path.Combine(directory, FileName);
         try
         {
-            return File.Exists(path) ? JsonSerializer.Deserialize<ClusterManifest>(File.ReadAllText(path), JsonOutput.Options) : null;
+            var manifest = File.Exists(path) ? JsonSerializer.Deserialize<ClusterManifest>(File.ReadAllText(path), ReadOptions) : null;
+            if (manifest?.Complaint() is { } complaint) throw new JsonException(complaint);
+            return manifest;
         }
         catch (JsonException e)
         {
-            throw CommandException.Usage($"{path} cannot be read: {e.Message.ReplaceLineEndings(" ")}; remove the directory, or give another --dir");
+            throw CommandException.Usage($"{path} cannot be read: {Printable.Line(e.Message)}; remove the directory, or give another --dir");
         }
+    }
+
+    /// <summary>What is wrong with it, or null. The names become those of files, and the regions are removed by 'rcmp down'.</summary>
+    private string? Complaint()
+    {
+        if (PageSize <= 0 || RegionSize <= 0) return "the sizes are not above zero";
+        foreach (var node in Nodes)
+        {
+            if (node is null || node.Name.Length == 0 || !node.Name.All(char.IsAsciiLetterOrDigit)) return "a node has no name of letters and digits";
+            if (node.Role is not ("master" or "rack")) return $"{node.Name} is neither a master nor a rack";
+            if (!NodeAddress.TryParse(node.Address, out _)) return $"the address of {node.Name} is not {NodeAddress.Form}";
+            if (node.Role == "rack" && (node.RegionPath is null || !Path.IsPathRooted(node.RegionPath))) return $"{node.Name} has no region";
+        }
+        return null;
     }
 
     public void Write(string directory)

@@ -51,7 +51,7 @@ internal sealed class PoolShell
             if (!_byName.TryGetValue(words[0], out var command))
             {
                 var nearest = Suggestions.Nearest(words[0], _byName.Keys);
-                return $"error: unknown command '{words[0]}'" + (nearest is null ? " ('help' lists them)" : $": did you mean '{nearest}'?");
+                return $"error: unknown command '{Printable.Line(words[0])}'" + (nearest is null ? " ('help' lists them)" : $": did you mean '{nearest}'?");
             }
             var count = words.Length - 1;
             if (count < command.ArgumentsMin || count > command.ArgumentsMax) return $"error: usage: {command.Usage}";
@@ -59,7 +59,7 @@ internal sealed class PoolShell
         }
         catch (ShellUsageException mistake)
         {
-            return $"error: {mistake.Message}";
+            return $"error: {Printable.Line(mistake.Message)}";
         }
         catch (Exception failure) when (failure is PoolException or ArgumentException or OverflowException or TimeoutException)
         {

@@ -120,10 +120,18 @@ internal sealed class RegionFixture : IDisposable
         public Daemon(RegionFixture fixture, bool fencesOnly)
         {
             Region = Region.OpenDaemon(fixture.Path, RegionExpectations.Any with { LockWait = TimeSpan.Zero });
-            Guards = new GuardTable(Region, fencesOnly);
-            Sessions = new SessionTable(Region, Guards, fixture.RuntimeDirectory);
-            Store = new RegionStore(Region);
-            Found = Store.Reattach(Guards, 50_000_000);
+            try
+            {
+                Guards = new GuardTable(Region, fencesOnly);
+                Sessions = new SessionTable(Region, Guards, fixture.RuntimeDirectory);
+                Store = new RegionStore(Region);
+                Found = Store.Reattach(Guards, 50_000_000);
+            }
+            catch
+            {
+                Region.Dispose();
+                throw;
+            }
         }
 
         public Region Region { get; }

@@ -136,7 +136,7 @@ internal sealed partial class RackCore
         _heldUp[page] = (new HeldUpPage(page, tries, by, taking.Order.Order.ToString()), _now);
         _over.Add((page, taking.Order.Attempt), true);
         StopTaking(page);
-        Answer(taking.Order, OrderStatus.NotQuiet, $"held up by {by}");
+        Answer(taking.Order, OrderStatus.NotQuiet, $"held up by {by} (docs/failures/client-stopped.md)");
         return true;
     }
 

@@ -1,0 +1,87 @@
+using System.Text.Json;
+using Rcmp.Hosts.Cli;
+using Rcmp.Tests.Hosts;
+using Rcmp.Tests.Workers;
+
+namespace Rcmp.Tests.Processes;
+
+/// <summary>An operator takes racks out of a pool of real processes.</summary>
+[Collection(ProcessCollection.Name)]
+public sealed class RackOrderTests
+{
+    private const int Pages = 200;
+
+    [Fact]
+    public async Task ADrainedRackGivesItsPagesAwayAndLeavesTheRoster()
+    {
+        await using var pool = await ProcessPool.StartAsync(2, ("rcmp.timing-profile", "fast"));
+        var near = await pool.StartClientAsync(0);
+        var far = await pool.StartClientAsync(1);
+        var data = await near.AllocateAsync(Pages);
+        await near.SayAsync($"{WorkerProtocol.Fill} {data} {Pages} 1");
+        Assert.Equal("1", await far.SayAsync($"{WorkerProtocol.Owner} {data}"));
+
+        var drained = await RunAsync(pool, $"rack drain {near.Rack}");
+
+        Assert.True(drained.ExitCode == 0, drained.Error);
+        Assert.Contains("empty and removed", drained.Out);
+        Assert.Equal([far.Rack.ToString()], await RacksAsync(pool));
+        for (var page = 0; page < Pages; page += 17) Assert.Equal(far.Rack.ToString(), await far.SayAsync($"{WorkerProtocol.Owner} {data + page * 4096L}"));
+        await far.SayAsync($"{WorkerProtocol.Verify} {data} {Pages} 1");
+        // Nothing of it is taken up again, not even by a daemon that is started anew.
+        var rack = pool.Cluster.Racks[0];
+        await rack.KillAsync();
+        rack.Start(detached: false);
+        var refusal = await Assert.ThrowsAsync<CommandException>(() => rack.WaitReadyAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
+        Assert.Contains("was removed from the pool", refusal.Message);
+        await far.SayAsync($"{WorkerProtocol.Verify} {data} {Pages} 1");
+    }
+
+    [Fact]
+    public async Task AForgottenRackIsRefusedForEverAndItsPagesAreGone()
+    {
+        await using var pool = await ProcessPool.StartAsync(2, ("rcmp.timing-profile", "fast"), ("rcmp.client.timeout", "5s"));
+        var near = await pool.StartClientAsync(0);
+        var far = await pool.StartClientAsync(1);
+        var lost = await far.AllocateAsync(4);
+        var kept = await near.AllocateAsync(4);
+        await near.SayAsync($"{WorkerProtocol.Fill} {kept} 4 1");
+        await far.KillAsync();
+        var rack = pool.Cluster.Racks[1];
+        await rack.KillAsync();
+
+        var forgotten = await RunAsync(pool, $"rack forget {far.Rack}");
+
+        Assert.True(forgotten.ExitCode == 0, forgotten.Error);
+        Assert.Equal([near.Rack.ToString()], await RacksAsync(pool));
+        await near.SayAsync($"{WorkerProtocol.Verify} {kept} 4 1");
+        // A page of which every rack that is left says that it has none.
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        CommandResult read;
+        do
+        {
+            read = await RunAsync(pool, "shell --rack 0", $"r {lost}\n");
+        }
+        while (!read.Out.Contains("never allocated", StringComparison.Ordinal) && !patience.IsCancellationRequested);
+        Assert.StartsWith("error: ", read.Out);
+        Assert.Contains("never allocated", read.Out);
+        for (var again = 0; again < 2; again++)
+        {
+            rack.Start(detached: false);
+            var refusal = await Assert.ThrowsAsync<CommandException>(() => rack.WaitReadyAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
+            Assert.Contains("was removed from the pool", refusal.Message);
+        }
+
+        Assert.Equal([near.Rack.ToString()], await RacksAsync(pool));
+    }
+
+    private static Task<CommandResult> RunAsync(ProcessPool pool, string line, string input = "") =>
+        CommandRunner.RunWithInputAsync(input, [.. line.Split(' '), "--dir", pool.Cluster.Directory]);
+
+    private static async Task<string[]> RacksAsync(ProcessPool pool)
+    {
+        var status = await RunAsync(pool, "status --json");
+        using var json = JsonDocument.Parse(status.Out);
+        return [.. json.RootElement.GetProperty("racks").EnumerateArray().Select(rack => rack.GetProperty("id").ToString())];
+    }
+}
