@@ -33,7 +33,7 @@ internal sealed class CommandTree
         root.Add(new LogsCommand());
         root.Add(new ShellHostCommand());
         root.Add(new LocateCommand());
-        root.Add(Group("bench", "Measure the pool.", new BenchCommand()));
+        root.Add(Group("bench", "Measure the pool.", new BenchCommand(), new CompareCommand()));
         root.Add(new ChaosCommand());
         root.Add(new MasterCommand());
         root.Add(new RackCommand());

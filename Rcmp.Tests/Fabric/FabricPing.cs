@@ -4,7 +4,7 @@ using Rcmp.Fabric;
 
 namespace Rcmp.Tests.Fabric;
 
-/// <summary>Remote reads and writes over tcp against our own C ping (native/ping.c) with the same sizes and spin policy. Run it in Release, on a machine with
+/// <summary>Remote reads and writes over tcp against our own C ping (Bench/Baselines/ping.c) with the same sizes and spin policy. Run it in Release, on a machine with
 /// nothing else to do: <c>dotnet Rcmp.Tests.dll -class Rcmp.Tests.Fabric.FabricPing -explicit only -showLiveOutput</c>.</summary>
 public sealed class FabricPing
 {
@@ -82,7 +82,7 @@ public sealed class FabricPing
 
     private static string Build(string folder)
     {
-        var source = Path.Combine(Repository.SourceTree.Root, "Rcmp.Tests", "native", "ping.c");
+        var source = Path.Combine(AppContext.BaseDirectory, "baselines", "ping.c");
         var program = Path.Combine(folder, "ping");
         using var gcc = Process.Start("gcc", ["-O3", "-pthread", "-o", program, source]);
         gcc.WaitForExit();

@@ -78,6 +78,7 @@ public sealed class CommandLineTests
     [InlineData("shell --config /nowhere/client.conf")]
     [InlineData("shell --config a --rack 1")]
     [InlineData("demo --input /nowhere/at/all")]
+    [InlineData("bench compare --range 1MiB")]
     [InlineData("bench rw --distribution gauss")]
     [InlineData("bench rw --payload 0")]
     [InlineData("bench rw --operations 10 --duration 1s")]

@@ -55,10 +55,11 @@ void region_format(struct region *region) {
 }
 
 void region_set_location(struct region *region, uint64_t page, enum rcmp_location_kind kind) {
-    uint64_t word = page | (uint64_t)kind << RCMP_LOCATION_KIND_SHIFT | (uint64_t)EPOCH << RCMP_LOCATION_EPOCH_SHIFT |
-                    (kind == RCMP_RESIDENT ? RCMP_LOCATION_RESIDENT_BIT : 0);
+    uint64_t word = (uint64_t)kind << RCMP_LOCATION_KIND_SHIFT;
+    if (kind == RCMP_RESIDENT)
+        word |= page | (uint64_t)EPOCH << RCMP_LOCATION_EPOCH_SHIFT | RCMP_LOCATION_RESIDENT_BIT;
     uint64_t *location = &region->view.page_table[rcmp_natural_entry(page, ENTRIES - 1)].location;
-    __atomic_store_n(location, kind == RCMP_RESIDENT ? word : kind, __ATOMIC_SEQ_CST);
+    __atomic_store_n(location, word, __ATOMIC_SEQ_CST);
 }
 
 uint8_t *region_page(const struct region *region, uint64_t page) { return region->view.frames + page * PAGE_BYTES; }

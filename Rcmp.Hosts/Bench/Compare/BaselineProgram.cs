@@ -1,0 +1,50 @@
+using System.Diagnostics;
+using System.Globalization;
+using Rcmp.Hosts.Cli;
+
+namespace Rcmp.Hosts.Bench.Compare;
+
+/// <summary>A program of <c>Bench/Baselines</c>, built when it is needed by the machine's own compiler.</summary>
+internal sealed class BaselineProgram
+{
+    private readonly string _program;
+
+    private BaselineProgram(string program) => _program = program;
+
+    /// <summary>The program, or null and why not: the comparison goes on without it.</summary>
+    /// <param name="folder">Where to build.</param>
+    /// <param name="source">The file's name.</param>
+    /// <param name="why">What is missing.</param>
+    public static BaselineProgram? TryBuild(string folder, string source, out string why)
+    {
+        var compiler = source.EndsWith(".cpp", StringComparison.Ordinal) ? "g++" : "gcc";
+        var program = Path.Combine(folder, Path.GetFileNameWithoutExtension(source));
+        var file = Path.Combine(AppContext.BaseDirectory, "baselines", source);
+        try
+        {
+            using var build = Process.Start(new ProcessStartInfo(compiler, ["-O3", "-march=native", "-pthread", "-o", program, file]) { RedirectStandardError = true })!;
+            var errors = build.StandardError.ReadToEnd();
+            build.WaitForExit();
+            why = build.ExitCode == 0 ? "" : $"{compiler} could not build {source}: {errors.Split('\n')[0]}";
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            why = $"{compiler} is missing: apt-get install {compiler}";
+        }
+
+        return why.Length == 0 ? new BaselineProgram(program) : null;
+    }
+
+    /// <summary>Runs it, and returns its lines of words.</summary>
+    public IReadOnlyList<string[]> Run(params object[] arguments)
+    {
+        var info = new ProcessStartInfo(_program, arguments.Select(a => Convert.ToString(a, CultureInfo.InvariantCulture)!)) { RedirectStandardOutput = true };
+        using var program = Process.Start(info)!;
+        var output = program.StandardOutput.ReadToEnd();
+        program.WaitForExit();
+        if (program.ExitCode != 0) throw CommandException.Missing($"{Path.GetFileName(_program)} ended with {program.ExitCode}: is there room in /dev/shm?");
+        return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' '))];
+    }
+
+    public static double Number(string word) => double.Parse(word, CultureInfo.InvariantCulture);
+}

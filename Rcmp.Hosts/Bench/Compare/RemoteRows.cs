@@ -1,0 +1,67 @@
+using System.Diagnostics;
+using Rcmp.DataPath;
+using Rcmp.Runtime.Embedded;
+
+namespace Rcmp.Hosts.Bench.Compare;
+
+/// <summary>Reads and writes of another rack's pages through the whole client, against the same messages in plain C with the same polling.</summary>
+internal sealed class RemoteRows(ComparePlan plan, string folder, Action<string> say)
+{
+    public async Task<IReadOnlyList<CompareRow>> RunAsync(CancellationToken ct)
+    {
+        say("remote reads and writes");
+        var ping = BaselineProgram.TryBuild(folder, "ping.c", out var why);
+        var places = new EmbeddedPlaces { Fabric = "tcp://127.0.0.1:0" };
+        using var cluster = new EmbeddedCluster(new EmbeddedPoolOptions { Racks = 2, RegionSize = 32 << 20, Policy = SwapPolicy.DirectIo }, null, places);
+        await cluster.StartAsync(ct);
+        await using var owner = cluster.Connect(0);
+        await using var client = cluster.Connect(1);
+        var address = await owner.AllocatePagesAsync(1, null, ct);
+        client.Read<ulong>(address);
+        // In the order in which ping prints.
+        (string Name, bool IsWrite, int Bytes)[] cases = [("read", false, 64), ("read", false, 4096), ("write", true, 64), ("write", true, 4096)];
+        var ours = cases.Select(_ => new List<double>()).ToArray();
+        var theirs = cases.Select(_ => new List<double>()).ToArray();
+        for (var round = 0; round < plan.Rounds; round++)
+        {
+            ct.ThrowIfCancellationRequested();
+            var lines = ping?.Run(plan.RemoteOperations, (long)new PoolClientOptions().SpinNs);
+            for (var i = 0; i < cases.Length; i++)
+            {
+                ours[i].Add(MedianNs(client, address, cases[i].IsWrite, cases[i].Bytes));
+                if (lines is not null) theirs[i].Add(BaselineProgram.Number(lines[i][2]));
+            }
+        }
+
+        return
+        [
+            .. cases.Select((c, i) => new CompareRow
+            {
+                What = $"{new Cli.ByteSize(c.Bytes).ToShortString()} remote {c.Name}, one at a time", Against = "the same messages in C over tcp", Measured = Middle(ours[i]), Baseline = Middle(theirs[i]),
+                Floor = 1.2, Aim = 1.1, Skipped = ping is null ? why : null,
+            }),
+        ];
+    }
+
+    private double MedianNs(IMemoryPool pool, GAddr address, bool write, int bytes)
+    {
+        var buffer = new byte[bytes];
+        var times = new long[plan.RemoteOperations];
+        for (var i = -times.Length / 10; i < times.Length; i++)
+        {
+            var started = Stopwatch.GetTimestamp();
+            if (write) pool.Write(address, buffer);
+            else pool.Read(address, buffer);
+            if (i >= 0) times[i] = Stopwatch.GetTimestamp() - started;
+        }
+
+        Array.Sort(times);
+        return times[times.Length / 2] * 1e9 / Stopwatch.Frequency;
+    }
+
+    private static double Middle(List<double> values)
+    {
+        values.Sort();
+        return values.Count == 0 ? 0 : Math.Round(values[values.Count / 2]);
+    }
+}
