@@ -28,9 +28,18 @@ internal sealed class WorkerProcess : IAsyncDisposable
     /// <summary>Sends a line and returns the answer behind <c>ok</c>; an <c>error</c> fails the test.</summary>
     public async Task<string> SayAsync(string line)
     {
-        await _process.StandardInput.WriteLineAsync(line);
-        await _process.StandardInput.FlushAsync();
+        await SendAsync(line);
         return await ReplyAsync(line);
+    }
+
+    /// <summary>The same; false if the answer is this error.</summary>
+    public async Task<bool> TrySayAsync(string line, string error)
+    {
+        await SendAsync(line);
+        var reply = await ReceiveAsync(line);
+        if (reply.StartsWith($"error {error}", StringComparison.Ordinal)) return false;
+        AssertOk(line, reply);
+        return true;
     }
 
     public async Task<GAddr> AllocateAsync(int pages) =>
@@ -57,10 +66,21 @@ internal sealed class WorkerProcess : IAsyncDisposable
         _process.Dispose();
     }
 
+    private async Task SendAsync(string line)
+    {
+        await _process.StandardInput.WriteLineAsync(line);
+        await _process.StandardInput.FlushAsync();
+    }
+
     private async Task<string> ReplyAsync(string line)
     {
-        var reply = await _process.StandardOutput.ReadLineAsync().WaitAsync(ReplyTimeout) ?? throw new InvalidOperationException($"the worker ended at '{line}'");
-        Assert.True(reply.StartsWith("ok", StringComparison.Ordinal), $"{line}: {reply}");
+        var reply = await ReceiveAsync(line);
+        AssertOk(line, reply);
         return reply.Length > 3 ? reply[3..] : "";
     }
+
+    private async Task<string> ReceiveAsync(string line) =>
+        await _process.StandardOutput.ReadLineAsync().WaitAsync(ReplyTimeout) ?? throw new InvalidOperationException($"the worker ended at '{line}'");
+
+    private static void AssertOk(string line, string reply) => Assert.True(reply.StartsWith("ok", StringComparison.Ordinal), $"{line}: {reply}");
 }
