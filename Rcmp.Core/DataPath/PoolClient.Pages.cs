@@ -88,7 +88,7 @@ internal sealed partial class PoolClient
             switch (reply)
             {
                 case PagesAllocated allocated:
-                    _control.Tell(new AcknowledgeAllocation(_grant.Token, NewRequestId(), allocated.First, count));
+                    await AcknowledgeAsync(allocated.First, count, patience, ct);
                     return _geometry.AddressOf(allocated.First);
                 case RequestDone { Status: RequestStatus.Exhausted } done:
                     throw new PoolExhaustedException($"No room for {count} pages of {_geometry.PageSize} bytes: {done.Message}");
@@ -101,6 +101,27 @@ internal sealed partial class PoolClient
                 throw new PoolException(
                     $"{count} pages could not be allocated within rcmp.client.timeout = {Seconds(_options.Timeout)}: {reason} What was allocated is freed when this session ends.",
                     true, error);
+            await PauseAsync(ct);
+        }
+    }
+
+    /// <summary>Until every rack that has a part knows that the client has the address, the pages end with its session: nobody may see the address before.</summary>
+    private async Task AcknowledgeAsync(PageId first, long count, Patience patience, CancellationToken ct)
+    {
+        var acknowledgement = new AcknowledgeAllocation(_grant.Token, NewRequestId(), first, count);
+        void GiveBack() => _control.Tell(new FreePages(_grant.Token, NewRequestId(), first, count));
+        while (true)
+        {
+            var (reply, error) = await TryAskAsync(acknowledgement, patience, ct, GiveBack);
+            if (reply is RequestDone { Status: RequestStatus.Ok })
+                return;
+            if (patience.IsOver)
+            {
+                GiveBack();
+                throw new PoolException(
+                    $"{count} pages were allocated, but not all racks that have a part answered within rcmp.client.timeout = {Seconds(_options.Timeout)}: they are freed again.", true, error);
+            }
+
             await PauseAsync(ct);
         }
     }

@@ -32,4 +32,23 @@ internal enum ProtocolMutation
     UnknownIsAbsent,
     /// <summary>A drop frees the frame while the copy is still running.</summary>
     DropWhilePulling,
+    /// <summary>The owner records one holder of a page and no other.</summary>
+    ForgetHolder,
+    /// <summary>The end of a link leaves its entries in place.</summary>
+    LinksOutliveRegistrations,
+    /// <summary>A page counts as missing before every rack of the roster has answered.</summary>
+    MissingTooEarly,
+    // The rest are rules of hosts and of the data path; the simulation's models of these consult them.
+    /// <summary>The daemon looks at guard slots without the barrier.</summary>
+    DropBarrier,
+    /// <summary>A client chooses its connection under the guard, and does not look again.</summary>
+    ConnectUnderGuard,
+    /// <summary>Connections of dead clients are not named.</summary>
+    ForgetDeadClients,
+    /// <summary>Connections are accepted under a registration that has ended.</summary>
+    AcceptAnyRegistration,
+    /// <summary>Holders and numbers are lost with the actor system.</summary>
+    HoldersDieWithActors,
+    /// <summary>A client repeats an operation whose outcome it does not know.</summary>
+    ResendAtomic,
 }

@@ -35,6 +35,7 @@ internal sealed class CommandTree
         root.Add(new LocateCommand());
         root.Add(Group("bench", "Measure the pool.", new BenchCommand(), new CompareCommand()));
         root.Add(new ChaosCommand());
+        root.Add(new SimulateCommand());
         root.Add(new MasterCommand());
         root.Add(new RackCommand());
         root.Add(Group("region", "Make and look at a rack's memory.", new RegionCreateCommand(), new RegionInspectCommand(), new RegionCheckCommand()));

@@ -1,3 +1,4 @@
+using Rcmp.Hosts.Linearizability;
 using Rcmp.Protocol;
 using Rcmp.Protocol.Messages;
 using Rcmp.Regions;
@@ -10,25 +11,76 @@ internal sealed class SimSlot
     public PageId Page;
     public ulong Connection;
     public ulong LinkNumber;
+
+    /// <summary>The store is still in its processor's buffer: the daemon sees the slot clear until a barrier.</summary>
+    public bool Buffered;
 }
 
-/// <summary>A one-sided increment that may be on its way to the owner.</summary>
-internal sealed class SimOperation
+/// <summary>An operation on one word.</summary>
+internal sealed class SimAccess
 {
-    public required PageId Page { get; init; }
+    public PageId Page { get; init; }
 
-    public required FrameIndex Frame { get; init; }
+    public int Word { get; init; }
 
-    public required RackId Owner { get; init; }
+    public WordOperation Kind { get; init; }
 
-    public required ulong Connection { get; init; }
+    public ulong Argument { get; init; }
+
+    public ulong Comparand { get; init; }
+
+    /// <summary>Of the history; −1 if it is not kept.</summary>
+    public int Entry { get; set; } = -1;
+
+    /// <summary>The page could not vanish when the operation began.</summary>
+    public bool PageIsCertain { get; init; }
+
+    public ulong Result { get; set; }
+}
+
+/// <summary>A one-sided operation that may be on its way to the owner.</summary>
+internal sealed class SimOperation(SimClient client, SimAccess access, FrameIndex frame, SimRack owner, SimConnection connection)
+{
+    public SimClient Client { get; } = client;
+
+    public SimAccess Access { get; } = access;
+
+    public FrameIndex Frame { get; } = frame;
+
+    public SimRack Owner { get; } = owner;
+
+    public SimConnection Connection { get; } = connection;
 
     public bool Executed { get; set; }
 }
 
-/// <summary>One thread of one client: increments words of pages with the steps of the real data path, each a step of its own.</summary>
-internal sealed class SimClient(SimWorld world, SimRack rack, SessionToken session)
+/// <summary>One thread of one client, with the steps of the real data path: each is a step of its own, at any time after the one before.</summary>
+internal sealed class SimClient
 {
+    private const long PollNs = 50_000;
+
+    private readonly SimWorld _world;
+    private readonly SimRack _rack;
+    private SimRandom _random;
+    private Step _step;
+    private SimAccess? _access;
+    private Location _location;
+    private SimOperation? _operation;
+    private RequestId _request;
+    private SimConnection? _connection;
+    private LinkRecord? _link;
+    private long _stamp;
+    private uint _operations;
+
+    public SimClient(SimWorld world, SimRack rack, uint number)
+    {
+        _world = world;
+        _rack = rack;
+        Number = number;
+        _random = new SimRandom(SimRandom.Mix(world.Seed, 0xC11E27, number));
+        Session = new SessionToken(_random.Next() | 1);
+    }
+
     private enum Step
     {
         Idle,
@@ -39,66 +91,119 @@ internal sealed class SimClient(SimWorld world, SimRack rack, SessionToken sessi
         Missed,
     }
 
-    private Step _step;
-    private PageId _page;
-    private Location _location;
-    private SimOperation? _operation;
-    private RequestId _request;
-    private long _missedNs;
-    private SimConnection? _connection;
+    public uint Number { get; }
 
-    public SessionToken Session { get; } = session;
+    public SessionToken Session { get; }
 
     public bool Dead { get; set; }
+
+    /// <summary>Does what it is told, and nothing else.</summary>
+    public bool Led { get; init; }
 
     public long StoppedUntilNs { get; set; }
 
     public SimSlot Slot { get; private set; } = new();
 
     /// <summary>Set by the last operation that ended well.</summary>
-    public PageId? Completed { get; set; }
+    public PageId? Completed { get; private set; }
 
-    public string? Failure { get; set; }
+    public string? Failure { get; private set; }
+
+    public bool NotFound { get; private set; }
 
     public bool IsIdle => _step == Step.Idle;
 
-    public void Begin(PageId page)
+    /// <summary>It has loaded the location, and its next step touches the frame.</summary>
+    public bool IsAbout(FrameIndex frame) => !Dead && _step == Step.Copying && _location.Frame == frame;
+
+    public void Start() => Wake(_random.Between(1_000, 20_000));
+
+    public void Begin(SimAccess access)
     {
-        _page = page;
+        _access = access;
+        access.Entry = _world.History.Invoke(this, access);
         Completed = null;
         Failure = null;
+        NotFound = false;
         Guard();
     }
 
-    public void Run()
+    /// <summary>False if the event is void.</summary>
+    public bool Run(long stamp)
     {
-        if (Dead || StoppedUntilNs > world.NowNs) return;
+        if (Dead || stamp != _stamp) return false;
+        if (StoppedUntilNs > _world.NowNs)
+        {
+            Wake(long.Min(StoppedUntilNs - _world.NowNs, PollNs));
+            return false;
+        }
+
+        // A store that no barrier drains gets out by itself before long.
+        if (Slot.Buffered && _random.OneIn(4)) Slot.Buffered = false;
         switch (_step)
         {
+            case Step.Idle: return Think();
             case Step.Guarded: Look(); break;
             case Step.Copying: CopyHere(); break;
             case Step.RemoteGuarded: Post(); break;
             case Step.Posted: Complete(); break;
-            case Step.Missed when world.NowNs - _missedNs > SimWorld.ClientPatienceNs: End("no answer to the miss"); break;
+            case Step.Missed: End("no answer to the miss"); break;
         }
+
+        return true;
     }
 
     public void OnReply(ISessionReply reply)
     {
         if (Dead || reply.Request != _request || _step != Step.Missed) return;
-        if (reply is RequestDone { Status: RequestStatus.Ok }) Guard();
-        else End(reply.ToString()!);
+        if (reply is RequestDone { Status: RequestStatus.Ok })
+        {
+            Guard();
+            return;
+        }
+
+        if (reply is RequestDone { Status: RequestStatus.PageNotFound }) NotFound = true;
+        End(reply is RequestDone done ? $"{done.Status}: {done.Message}" : reply.ToString()!);
+    }
+
+    /// <summary>The answer to an operation, or the news that its connection is gone, is on its way.</summary>
+    public void Notice(SimOperation operation)
+    {
+        if (_operation == operation) Wake(_world.Pace(ref _random, _world.OperationPace));
     }
 
     /// <summary>The owner has confirmed that the connection is gone.</summary>
-    public void Release(Func<ulong, bool> isReleased)
+    public static void Release(SimSlot slot)
     {
-        if (Slot.Connection == 0 || !isReleased(Slot.Connection)) return;
-        if (_operation is { } operation && !Dead && _step == Step.Posted) world.OutcomeUnknown(operation);
-        Slot.Page = PageId.None;
-        Slot.Connection = 0;
-        _operation = null;
-        if (_step is Step.Posted or Step.RemoteGuarded) End("the connection was lost");
+        slot.Page = PageId.None;
+        slot.Connection = 0;
+    }
+
+    /// <summary>The barrier: what was stored before it is seen.</summary>
+    public void Drain() => Slot.Buffered = false;
+
+    private void Wake(long delayNs) => _world.Queue.Add(_world.NowNs + delayNs, SimEventKind.Client, this, null, ++_stamp);
+
+    private void Go(Step step)
+    {
+        _step = step;
+        Wake(_world.Pace(ref _random, _world.ClientPace));
+    }
+
+    private bool Think()
+    {
+        if (Led || _world.IsCalm) return false;
+        var choice = new SimChoice(SimChoiceKind.Operation, Number, _operations++);
+        var access = _world.NextAccess(_rack, ref _random);
+        if (access is null || !_world.Schedule.Allows(choice))
+        {
+            Wake(_random.Between(2_000, 40_000));
+            return false;
+        }
+
+        _world.Choose(choice, access, _rack, this);
+        Begin(access);
+        return true;
     }
 
     private void Guard()
@@ -106,30 +211,39 @@ internal sealed class SimClient(SimWorld world, SimRack rack, SessionToken sessi
         if (Slot.Connection != 0)
         {
             // Still held by an operation whose end is not known: another slot.
-            world.Abandon(rack, this, Slot);
+            _rack.Abandoned.Add(Slot);
             Slot = new SimSlot();
         }
 
-        Slot.Page = _page;
-        _step = Step.Guarded;
+        Slot.Page = _access!.Page;
+        Slot.Buffered = true;
+        Go(Step.Guarded);
     }
 
     private void Look()
     {
-        _location = rack.Store.Lookup(_page);
+        _location = _rack.Store.Lookup(_access!.Page);
         switch (_location.Kind)
         {
             case LocationKind.Resident:
-                _step = Step.Copying;
+                Go(Step.Copying);
                 break;
-            case LocationKind.Remote when rack.Store.ReadLink(_location.LinkSlot) is { } link && Connect(link) is { } connection:
+            case LocationKind.Remote when _rack.Store.ReadLink(_location.LinkSlot) is { } link && Connect(link) is { } connection:
                 // The connection is chosen before the guard.
-                Slot.Page = PageId.None;
                 _connection = connection;
+                if (_world.Leaves(ProtocolMutation.ConnectUnderGuard))
+                {
+                    _link = link;
+                    Go(Step.RemoteGuarded);
+                    break;
+                }
+
+                Slot.Page = PageId.None;
                 Slot.Connection = connection.Name;
                 Slot.LinkNumber = connection.LinkNumber;
-                Slot.Page = _page;
-                _step = Step.RemoteGuarded;
+                Slot.Page = _access.Page;
+                Slot.Buffered = true;
+                Go(Step.RemoteGuarded);
                 break;
             default:
                 Slot.Page = PageId.None;
@@ -141,68 +255,103 @@ internal sealed class SimClient(SimWorld world, SimRack rack, SessionToken sessi
     private SimConnection? Connect(LinkRecord link)
     {
         if (_connection is { Broken: false } open && open.LinkNumber == link.Number) return open;
-        return world.Connect(rack, link);
+        return _world.Connect(link, ref _random);
     }
 
     private void CopyHere()
     {
-        world.Increment(rack, _page, _location.Frame, "a client of the owner");
-        rack.Store.Touch(_page, 0);
+        _world.Execute(_rack, _access!, _location.Frame, "a client of the owner");
+        _rack.Store.Touch(_access!.Page, 0);
         Slot.Page = PageId.None;
         End(null);
     }
 
     private void Post()
     {
-        _location = rack.Store.Lookup(_page);
-        var link = _location.Kind == LocationKind.Remote ? rack.Store.ReadLink(_location.LinkSlot) : null;
+        if (_world.Leaves(ProtocolMutation.ConnectUnderGuard) && !_connection!.Broken)
+        {
+            Send(_link!);
+            return;
+        }
+
+        _location = _rack.Store.Lookup(_access!.Page);
+        var link = _location.Kind == LocationKind.Remote ? _rack.Store.ReadLink(_location.LinkSlot) : null;
         if (link is null || link.Number != _connection!.LinkNumber || _connection.Broken)
         {
             // Nothing was sent under this guard: it may be cleared.
-            Slot.Page = PageId.None;
-            Slot.Connection = 0;
+            Release(Slot);
             Miss();
             return;
         }
 
-        _operation = new SimOperation { Page = _page, Frame = _location.Frame, Owner = link.Id.Owner.Rack, Connection = _connection.Name };
-        world.Post(_operation);
+        Send(link);
+    }
+
+    private void Send(LinkRecord link)
+    {
+        Slot.Connection = _connection!.Name;
+        Slot.LinkNumber = link.Number;
+        _operation = new SimOperation(this, _access!, _location.Frame, _world.Racks[link.Id.Owner.Rack], _connection);
         _step = Step.Posted;
+        _stamp++;
+        _world.Post(_operation, _world.PaceWithStragglers(ref _random, _world.OperationPace));
     }
 
     private void Complete()
     {
-        if (_operation!.Executed)
+        var operation = _operation!;
+        _operation = null;
+
+        // An operation that was carried out may have lost its answer with its connection.
+        if (operation.Executed && (!operation.Connection.Broken || _random.OneIn(2)))
         {
-            rack.Store.Touch(_page, 100);
-            Slot.Page = PageId.None;
-            Slot.Connection = 0;
-            _operation = null;
+            _rack.Store.Touch(_access!.Page, 100);
+            if (Slot.Connection == operation.Connection.Name) Release(Slot);
             End(null);
+            return;
         }
-        else if (_connection!.Broken)
+
+        if (Slot.Connection == operation.Connection.Name)
         {
-            world.OutcomeUnknown(_operation);
-            rack.Tell(new ReportConnection(Session, world.NewRequest(), _connection.LinkNumber, _connection.Name));
-            world.Abandon(rack, this, Slot);
+            _rack.Abandoned.Add(Slot);
             Slot = new SimSlot();
-            _operation = null;
-            End("the connection was lost");
         }
+
+        _rack.Tell(new ReportConnection(Session, _world.NewRequest(ref _random), operation.Connection.LinkNumber, operation.Connection.Name));
+        if (_world.Leaves(ProtocolMutation.ResendAtomic))
+        {
+            Guard();
+            return;
+        }
+
+        End("the connection was lost", unknown: true);
     }
 
     private void Miss()
     {
         _step = Step.Missed;
-        _missedNs = world.NowNs;
-        _request = world.NewRequest();
-        rack.Tell(new ResolveMiss(Session, _request, _page, 3));
+        _request = _world.NewRequest(ref _random);
+        _rack.Tell(new ResolveMiss(Session, _request, _access!.Page, 3));
+        Wake(_random.Between(SimWorld.ClientPatienceNs / 4, SimWorld.ClientPatienceNs));
     }
 
-    private void End(string? failure)
+    private void End(string? failure, bool unknown = false)
     {
-        if (failure is null) Completed = _page;
+        var access = _access!;
+        if (failure is null)
+        {
+            Completed = access.Page;
+            _world.History.Return(access.Entry, access.Result);
+        }
+        else if (!unknown)
+        {
+            _world.History.Refuse(access.Entry);
+        }
+
         Failure = failure;
+        if (NotFound) _world.OnNotFound(access, _rack);
         _step = Step.Idle;
+        _access = null;
+        Wake(_random.Between(2_000, 40_000));
     }
 }

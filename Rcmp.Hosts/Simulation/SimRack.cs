@@ -1,6 +1,5 @@
 using Rcmp.Protocol;
 using Rcmp.Protocol.Messages;
-using Rcmp.Regions;
 
 namespace Rcmp.Hosts.Simulation;
 
@@ -16,24 +15,30 @@ internal sealed class SimConnection(ulong name, ulong linkNumber, LinkId link)
     public bool Broken { get; set; }
 }
 
-/// <summary>A rack: the region and its clients, which outlive daemons, and the daemon's process, which may be dead.</summary>
-internal sealed class SimRack : IRackEffects
+/// <summary>A rack: the region and its clients, which outlive daemons, and the daemon's process, which may be dead, paused, or without its actors.</summary>
+internal sealed partial class SimRack
 {
+    private const long OrphanPollNs = 300_000;
+
     private readonly SimWorld _world;
-    private readonly List<Work> _works = [];
-    private RackCoreOptions _options;
+    private readonly RackCoreOptions _options;
+    private readonly List<SessionToken> _orphans = [];
+    private SimRandom _random;
     private Guid _key;
+    private long _life;
+    private long _tickNs = long.MaxValue;
+    private long _tickStamp;
 
     public SimRack(SimWorld world, RackId id, SimStore store, RackCoreOptions options)
     {
         _world = world;
+        _options = options;
+        _random = new SimRandom(SimRandom.Mix(world.Seed, 0x4AC4, id.Value));
         Id = id;
         Store = store;
-        _options = options;
+        store.RowChanging = CheckRow;
+        store.EntryChanging = CheckEntry;
     }
-
-    /// <summary>Something that ends later, unless the process dies first. True when it is done.</summary>
-    private sealed record Work(Func<bool> Step);
 
     public RackId Id { get; }
 
@@ -42,8 +47,6 @@ internal sealed class SimRack : IRackEffects
     public RackCore? Core { get; private set; }
 
     public List<SimClient> Clients { get; } = [];
-
-    public HashSet<SessionToken> Orphans { get; } = [];
 
     /// <summary>Slots with connections that no thread waits for any more.</summary>
     public List<SimSlot> Abandoned { get; } = [];
@@ -54,26 +57,89 @@ internal sealed class SimRack : IRackEffects
 
     public bool IsUp => Core is not null;
 
+    /// <summary>An operator has removed it: what it still has does not count.</summary>
+    public bool IsForgotten { get; private set; }
+
+    public bool IsDraining { get; set; }
+
+    public long PausedUntilNs { get; set; }
+
+    /// <summary>Its actor system is gone, and a new one not there yet.</summary>
+    public bool IsDetached { get; private set; }
+
+    /// <summary>Messages to an earlier actor system never arrive.</summary>
+    public long ActorsStamp { get; private set; }
+
     public void StartDaemon()
     {
-        Store.Reattach();
-        _key = new Guid((int)_world.Random(), 0, 0, new byte[8]);
-        _works.Clear();
-        Core = new RackCore(Store, _options, _world.Random);
-        Core.Start(_world.NowNs, this);
-        Core.Handle(new FabricExposed(_key, $"local://{Id}"), _world.NowNs, this);
-        Core.Handle(new NodeJoined(Id.ToString()), _world.NowNs, this);
-        foreach (var session in Orphans) Core.Handle(new SessionDied(session), _world.NowNs, this);
-        ReportOrphanedConnections();
+        if (IsUp) return;
+        Core = null;
+        _key = new Guid((int)_random.Next(), 0, 0, new byte[8]);
+        _life++;
+        IsDetached = false;
+        Guarded(() =>
+        {
+            var links = Store.Reattach(page => Clients.Exists(c => c.Slot.Page == page) || Abandoned.Exists(s => s.Page == page));
+            Core = new RackCore(Store, _options, _random.Next);
+            Core.Start(_world.NowNs, this);
+            Core.Handle(new FabricExposed(_key, $"local://{Id}"), _world.NowNs, this);
+            foreach (var link in links)
+            {
+                var names = Slots.Where(s => s.Connection != 0 && s.LinkNumber == link.Number).Select(s => s.Connection).ToArray();
+                if (names.Length > 0) Core.Handle(new ConnectionsOrphaned(link.Number, names), _world.NowNs, this);
+            }
+
+            Core.Handle(new NodeJoined(Id.ToString()), _world.NowNs, this);
+            foreach (var session in _orphans.ToArray()) Core.Handle(new SessionDied(session), _world.NowNs, this);
+        });
+        ReportOrphans();
+        _world.Queue.Add(_world.NowNs + _random.Between(1_000, 30_000), SimEventKind.RackSample, this, null, _life);
     }
 
     public void KillDaemon()
     {
         Core = null;
-        _works.Clear();
-        foreach (var connection in Accepted.Values) connection.Broken = true;
-        Accepted.Clear();
+        Store.CrashAtWrite = 0;
+        _life++;
+        _tickNs = long.MaxValue;
+        PausedUntilNs = 0;
+        foreach (var connection in Accepted.Values.ToArray()) Break(connection);
         Registrations.Clear();
+    }
+
+    /// <summary>The cluster took the rack for dead: its actor system has ended inside the process, which lives on.</summary>
+    public void Detach(long forNs)
+    {
+        if (!IsUp || IsDetached) return;
+        IsDetached = true;
+        ActorsStamp++;
+        _world.Queue.Add(_world.NowNs + forNs, SimEventKind.RackAttach, this, null, _life);
+    }
+
+    public bool Attach(long life)
+    {
+        if (life != _life || !IsDetached) return false;
+        IsDetached = false;
+        if (_world.Leaves(ProtocolMutation.HoldersDieWithActors))
+        {
+            Core = new RackCore(Store, _options, _random.Next);
+            Guarded(() =>
+            {
+                Core.Start(_world.NowNs, this);
+                Core.Handle(new FabricExposed(_key, $"local://{Id}"), _world.NowNs, this);
+            });
+        }
+
+        Happen(new NodeJoined(Id.ToString()));
+        return true;
+    }
+
+    /// <summary>By an operator. Its clients are gone with it; a daemon that lives on, or comes back, is not listened to.</summary>
+    public void BecomeForgotten(bool daemonLives = false)
+    {
+        if (IsUp && !daemonLives) KillDaemon();
+        foreach (var client in Clients.ToArray()) KillClient(client);
+        IsForgotten = true;
     }
 
     public void KillClient(SimClient client)
@@ -81,174 +147,115 @@ internal sealed class SimRack : IRackEffects
         client.Dead = true;
         Clients.Remove(client);
         if (client.Slot.Connection != 0) Abandoned.Add(client.Slot);
-        Orphans.Add(client.Session);
-        Core?.Handle(new SessionDied(client.Session), _world.NowNs, this);
-        ReportOrphanedConnections();
+        _orphans.Add(client.Session);
+        _world.OnSessionEnds(client.Session);
+        Happen(new SessionDied(client.Session));
+        ReportOrphans();
     }
 
-    private void ReportOrphanedConnections()
+    private void ReportOrphans()
     {
-        foreach (var group in Abandoned.Where(s => s.Connection != 0).GroupBy(s => s.LinkNumber))
-            Core?.Handle(new ConnectionsOrphaned(group.Key, group.Select(s => s.Connection).ToArray()), _world.NowNs, this);
+        if (!IsUp || Abandoned.Count == 0) return;
+        foreach (var group in Abandoned.Where(s => s.Connection != 0).GroupBy(s => s.LinkNumber).ToArray())
+            Happen(new ConnectionsOrphaned(group.Key, group.Select(s => s.Connection).ToArray()));
     }
 
-    public void Deliver(IPoolProtocol message) => Core?.Handle(message, _world.NowNs, this);
-
-    public void Tell(ISessionRequest request) => _world.Later(() => Core?.Handle(request, _world.NowNs, this));
-
-    public void Tick()
+    public void Deliver(IPoolProtocol message)
     {
-        if (Core is { } core && core.NextDeadlineNs <= _world.NowNs) core.Handle(new Tick(), _world.NowNs, this);
+        if (Core is not { } core) return;
+        try
+        {
+            core.Handle(message, _world.NowNs, this);
+        }
+        catch (SimCrash)
+        {
+            Crash();
+        }
+
+        ScheduleTick();
     }
 
-    public void Happen(IRackEvent e) => Core?.Handle(e, _world.NowNs, this);
-
-    public bool RunWork()
+    public void Happen(IRackEvent e)
     {
-        if (_works.Count == 0) return false;
-        var work = _works[_world.Pick(_works.Count)];
-        if (work.Step()) _works.Remove(work);
+        if (Core is not { } core) return;
+        try
+        {
+            core.Handle(e, _world.NowNs, this);
+        }
+        catch (SimCrash)
+        {
+            Crash();
+        }
+
+        ScheduleTick();
+    }
+
+    public void Tell(ISessionRequest request) => _world.ToRackSession(this, request, ref _random);
+
+    public bool Tick(long stamp)
+    {
+        if (stamp != _tickStamp || !IsUp) return false;
+        _tickNs = long.MaxValue;
+        Happen(new Tick());
         return true;
     }
 
-    public LinkRecord? LinkTo(RackId owner)
+    public bool Sample(long life)
     {
-        for (var i = 0; i < Store.LinkSlots; i++)
-        {
-            if (Store.ReadLink(i) is { } link && link.Id.Owner.Rack == owner) return link;
-        }
+        if (life != _life || !IsUp) return false;
+        Happen(new SampleHeat());
+        if (_random.OneIn(10)) ReportOrphans();
+        _world.Queue.Add(_world.NowNs + _random.Between(20_000, 120_000), SimEventKind.RackSample, this, null, _life);
+        return true;
+    }
 
-        return null;
+    public bool RunWork(SimWork work, long life)
+    {
+        if (life != _life || !IsUp) return false;
+        if (!Do(work)) Schedule(work);
+        return true;
     }
 
     public bool Accepts(LinkRecord link) =>
-        IsUp && link.Key == _key && Registrations.TryGetValue(link.Id.Holder.Rack, out var current) && current == link.Id;
+        IsUp && link.Key == _key
+        && (_world.Leaves(ProtocolMutation.AcceptAnyRegistration) || (Registrations.TryGetValue(link.Id.Holder.Rack, out var current) && current == link.Id));
 
-    private IEnumerable<SimSlot> Slots => Clients.Select(c => c.Slot).Concat(Abandoned);
-
-    void IRackEffects.SendToShard(ShardId shard, IPoolProtocol message) => _world.SendToShard(Id, shard, message);
-
-    void IRackEffects.SendToRack(RackId rack, IPoolProtocol message) => _world.SendToRack(Id, rack, message);
-
-    void IRackEffects.SendToMaster(IPoolProtocol message) => _world.SendToMaster(Id, message);
-
-    void IRackEffects.SendToSession(SessionToken session, IPoolProtocol message) => _world.Later(() => _world.ToSession(session, (ISessionReply)message));
-
-    void IRackEffects.Quiesce(ulong ticket, PageId page, long budgetNs, bool remoteOnly)
-    {
-        var ends = _world.NowNs + budgetNs;
-        _works.Add(new Work(() =>
-        {
-            var plain = Slots.Any(s => s.Page == page && s.Connection == 0);
-            var connections = Slots.Where(s => s.Page == page && s.Connection != 0).Select(s => s.Connection).ToArray();
-            var busy = remoteOnly ? connections.Length > 0 : plain;
-            if (busy && _world.NowNs < ends) return false;
-            Happen(new QuiesceEnded(ticket, !plain, connections, plain ? "a client" : null));
-            return true;
-        }));
-    }
-
-    void IRackEffects.QuiesceLink(ulong ticket, LinkRecord link, long budgetNs)
-    {
-        var ends = _world.NowNs + budgetNs;
-        _works.Add(new Work(() =>
-        {
-            var connections = Slots.Where(s => s.Connection != 0 && s.LinkNumber == link.Number).Select(s => s.Connection).ToArray();
-            if (connections.Length > 0 && _world.NowNs < ends) return false;
-            Happen(new QuiesceEnded(ticket, connections.Length == 0, connections, null));
-            return true;
-        }));
-    }
-
-    void IRackEffects.Pull(ulong ticket, PageId page, LinkRecord from, FrameIndex source, FrameIndex target)
-    {
-        var owner = _world.Racks[from.Id.Owner.Rack];
-        var step = 0;
-        var word = 0ul;
-        _works.Add(new Work(() =>
-        {
-            if (!owner.Accepts(from))
-            {
-                Happen(new PullEnded(ticket, false, default, 0, "the connection was refused"));
-                return true;
-            }
-
-            switch (step++)
-            {
-                case 0:
-                    word = owner.Store.Memory[source.Value];
-                    return false;
-                case 1:
-                    if (Store.ReadRow(target) is not { State: RowState.Incoming } row || row.Page != page)
-                        _world.Violated($"the copy of {page} was written to frame {target} of rack {Id}, which is {Store.ReadRow(target)}");
-                    Store.Memory[target.Value] = word;
-                    return false;
-                default:
-                    Happen(new PullEnded(ticket, true, owner.Store.ReadRow(source), 1000, null));
-                    return true;
-            }
-        }));
-    }
-
-    void IRackEffects.AcceptRegistration(LinkId link) => Registrations[link.Holder.Rack] = link;
-
-    void IRackEffects.Fence(ulong ticket, RackId rack)
-    {
-        _works.Add(new Work(() =>
-        {
-            Registrations.Remove(rack);
-            foreach (var connection in Accepted.Values.Where(c => c.Link.Holder.Rack == rack).ToArray()) Break(connection);
-            Happen(new FenceEnded(ticket));
-            return true;
-        }));
-    }
-
-    void IRackEffects.DestroyConnections(ulong ticket, IReadOnlyList<ulong> connections)
-    {
-        _works.Add(new Work(() =>
-        {
-            foreach (var name in connections)
-            {
-                if (Accepted.TryGetValue(name, out var connection)) Break(connection);
-            }
-
-            Happen(new FenceEnded(ticket));
-            return true;
-        }));
-    }
-
-    private void Break(SimConnection connection)
+    public void Break(SimConnection connection)
     {
         connection.Broken = true;
         Accepted.Remove(connection.Name);
+        _world.OnBroken(connection);
     }
 
-    void IRackEffects.ReleaseConnections(IReadOnlyList<ulong> connections) => Release(connections.Contains);
+    private IEnumerable<SimSlot> Slots =>
+        _world.Leaves(ProtocolMutation.ForgetDeadClients) ? Clients.Select(c => c.Slot) : Clients.Select(c => c.Slot).Concat(Abandoned);
 
-    void IRackEffects.ReleaseConnectionsOf(LinkRecord link) => Release(
-        name => Slots.Any(s => s.Connection == name && s.LinkNumber == link.Number));
-
-    private void Release(Func<ulong, bool> isReleased)
+    private void ScheduleTick()
     {
-        foreach (var name in Slots.Where(s => s.Connection != 0).Select(s => s.Connection).Where(isReleased).ToArray())
+        if (Core is not { } core) return;
+        var next = core.NextDeadlineNs;
+        if (next >= _tickNs) return;
+        _tickNs = next;
+        _world.Queue.Add(long.Max(next, _world.NowNs + 1), SimEventKind.RackTick, this, null, ++_tickStamp);
+    }
+
+    private void Guarded(Action work)
+    {
+        try
         {
-            if (_world.IsAlive(name)) _world.Violated($"connection {name} of rack {Id} was released while its owner serves it");
-            foreach (var client in Clients) client.Release(n => n == name);
-            Abandoned.RemoveAll(s => s.Connection == name);
+            work();
         }
+        catch (SimCrash)
+        {
+            Crash();
+        }
+
+        ScheduleTick();
     }
 
-    void IRackEffects.Registered(RackId rack)
+    private void Crash()
     {
+        _world.OnCrash(this);
+        KillDaemon();
     }
-
-    void IRackEffects.RosterKnown(RosterChanged roster)
-    {
-    }
-
-    void IRackEffects.SessionFreed(SessionToken session) => Orphans.Remove(session);
-
-    void IRackEffects.Log(RackLogLevel level, string message) => _world.Trace($"rack {Id}: {message}");
-
-    void IRackEffects.Fatal(string message) => _world.Violated($"rack {Id} stopped: {message}");
 }

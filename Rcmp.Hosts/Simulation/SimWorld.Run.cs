@@ -1,200 +1,152 @@
-using Rcmp.Protocol;
-using Rcmp.Protocol.Messages;
+using Rcmp.Hosts.Linearizability;
+using Rcmp.Regions;
 
 namespace Rcmp.Hosts.Simulation;
 
 /// <summary>The course of a simulation: chaos, then calm in which everything must come right.</summary>
 internal sealed partial class SimWorld
 {
-    private readonly List<PageId> _pages = [];
+    private const long SettleNs = 2_500_000;
+    private const long PatienceNs = 200_000_000;
 
     /// <summary>Runs it all. Throws <see cref="SimViolation"/>.</summary>
     public void Run()
     {
-        for (var i = 0; i < _options.Pages; i++) Allocate();
-        for (var i = 0; i < _options.Steps; i++)
+        _removal = Seed % 8 == 5;
+        _wraps = Seed % 8 == 3;
+        Queue.Add(NowNs + 1_000, SimEventKind.Disturbance, null);
+        while (Steps < _options.Steps && Step())
         {
-            if (OneIn(_churn ? 18 : 60)) Disturb();
-            Step();
         }
 
         Heal();
         EverythingIsReadable();
-    }
-
-    private void Step()
-    {
-        NowNs += StepNs;
-        for (var i = _network.Count - 1; i >= 0; i--)
-        {
-            if (i >= _network.Count || _network[i].DueNs > NowNs) continue;
-            var run = _network[i].Run;
-            _network[i] = _network[^1];
-            _network.RemoveAt(_network.Count - 1);
-            run();
-        }
-
-        foreach (var rack in Racks.Values)
-        {
-            rack.Tick();
-            if (!_calm && !OneIn(_workPace)) continue;
-            rack.RunWork();
-            rack.RunWork();
-            if (OneIn(12)) rack.Happen(new SampleHeat());
-        }
-
-        foreach (var shard in _shards.ToArray())
-        {
-            if (shard.DiesNs <= NowNs && _shards.Count > 1) _shards.Remove(shard);
-            else if (shard.Core.NextDeadlineNs <= NowNs) shard.Core.Tick(NowNs, shard);
-        }
-
-        if (_calm || OneIn(_operationPace)) RunOperation();
-        foreach (var rack in Racks.Values)
-        {
-            foreach (var client in rack.Clients.ToArray())
-            {
-                if (!_calm && !OneIn(_clientPace)) continue;
-                if (!client.IsIdle) client.Run();
-                else if (_pages.Count > 0 && !_calm && OneIn(4)) client.Begin(PageFor(rack));
-            }
-        }
-    }
-
-    // Skewed, and shifting, so that pages are hot somewhere and get hot elsewhere.
-    private PageId PageFor(SimRack rack) =>
-        _pages[(int)((ulong)(rack.Id.Value + (NowNs / 400_000) + (OneIn(3) ? Pick(_pages.Count) : 0)) % (ulong)_pages.Count)];
-
-    private void Disturb()
-    {
-        var rack = Racks.Values.ElementAt(Pick(Racks.Count));
-        switch (Pick(_churn ? 14 : 12))
-        {
-            case 0 when rack.IsUp && Racks.Values.All(r => r.IsUp):
-                Trace($"kill daemon {rack.Id}");
-                rack.KillDaemon();
-                break;
-            case 1 or 2:
-                foreach (var down in Racks.Values.Where(r => !r.IsUp))
-                {
-                    Trace($"start daemon {down.Id}");
-                    down.StartDaemon();
-                }
-
-                break;
-            case 3 when rack.Clients.Count > 0:
-                var victim = rack.Clients[Pick(rack.Clients.Count)];
-                rack.KillClient(victim);
-                AddClient(rack);
-                break;
-            case 4 when rack.Clients.Count > 0:
-                rack.Clients[Pick(rack.Clients.Count)].StoppedUntilNs = NowNs + (StepNs * Pick(600));
-                break;
-            case 5 or 6 or 12 or 13 when _shards.Count < 2:
-                Trace("another shard incarnation");
-                _shards[0].DiesNs = NowNs + (StepNs * (OneIn(2) ? 0 : Pick(500)));
-                StartShard();
-                break;
-            case 7:
-                _cut = (rack.Id, Racks.Keys.ElementAt(Pick(Racks.Count)), NowNs + (StepNs * Pick(400)));
-                break;
-            case 8: Free(); break;
-            case 9: Allocate(); break;
-            case 10 when OneIn(3): _master = new MasterCore(new MasterOptions { GraceNs = 0 }); break;
-            case 11: Bring(rack); break;
-        }
-    }
-
-    private void Ask(SimRack rack, ISessionRequest request, Action<ISessionReply> then)
-    {
-        _requests[request.Request] = then;
-        rack.Tell(request);
-    }
-
-    private void Allocate()
-    {
-        var rack = Racks.Values.ElementAt(Pick(Racks.Count));
-        if (rack.Clients.Count == 0 || _pages.Count >= _options.Pages) return;
-        var session = rack.Clients[0].Session;
-        Ask(rack, new AllocatePages(session, NewRequest(), OneIn(4) ? 3 : 1, false), reply =>
-        {
-            if (reply is not PagesAllocated allocated) return;
-            Ask(rack, new AcknowledgeAllocation(session, NewRequest(), allocated.First, 3), _ => { });
-            if (rack.Clients.TrueForAll(c => c.Session != session) || _pages.Contains(allocated.First)) return;
-            if (_truth.ContainsKey(allocated.First)) Violated($"the id {allocated.First} was given out twice");
-            _owners[allocated.First] = session;
-            _pages.Add(allocated.First);
-            _truth[allocated.First] = 0;
-        });
-    }
-
-    private readonly Dictionary<PageId, SessionToken> _owners = [];
-
-    private void Free()
-    {
-        if (_pages.Count < 3) return;
-        var page = _pages[Pick(_pages.Count)];
-        var rack = Racks.Values.ElementAt(Pick(Racks.Count));
-        if (rack.Clients.Count == 0) return;
-        _pages.Remove(page);
-        _freeing.Add(page);
-        Ask(rack, new FreePages(rack.Clients[0].Session, NewRequest(), page, 1), reply =>
-        {
-            if (reply is RequestDone { Status: RequestStatus.Ok } && _residents.GetValueOrDefault(page) > 0) Violated($"{page} is there after it was freed");
-        });
-    }
-
-    private void Bring(SimRack rack)
-    {
-        if (_pages.Count > 0 && rack.Clients.Count > 0) Ask(rack, new BringPage(rack.Clients[0].Session, NewRequest(), _pages[Pick(_pages.Count)]), _ => { });
+        NothingIsInTransition();
+        NothingIsLeftOfSessions();
+        if (History.Check() is { Verdict: not LinearizabilityVerdict.Linearizable } wrong)
+            Violated($"{SimHistory.PageOf(wrong.Key)} is not linearizable: {wrong.Explanation}");
     }
 
     private void Heal()
     {
         Trace("calm");
-        _calm = true;
+        IsCalm = true;
+        Array.Clear(_cuts);
+        while (_shards.Count > 1) _shards.RemoveAt(0);
+        StartMaster();
         foreach (var rack in Racks.Values)
         {
+            rack.Store.CrashAtWrite = 0;
+            if (rack.IsForgotten) continue;
             if (!rack.IsUp) rack.StartDaemon();
             foreach (var client in rack.Clients) client.StoppedUntilNs = 0;
         }
 
-        while (_shards.Count > 1) _shards.RemoveAt(0);
-        for (var i = 0; i < 1000; i++) Step();
+        RunFor(SettleNs);
     }
 
-    /// <summary>Every page that was acknowledged and not freed can be used from every rack, and has all that was written.</summary>
-    private void EverythingIsReadable()
-    {
-        foreach (var page in _pages)
-        {
-            foreach (var rack in Racks.Values)
-            {
-                var client = AddClient(rack);
-                client.Begin(page);
-                string? failure = null;
-                for (var i = 0; i < 30_000 && client.Completed != page; i++)
-                {
-                    Step();
-                    if (!client.IsIdle || client.Completed == page) continue;
-                    failure = client.Failure;
-                    if (MayBeLost(page, failure)) break;
-                    client.Begin(page);
-                }
+    private void RunFor(long ns) => RunUntil(() => false, ns);
 
-                rack.Clients.Remove(client);
-                if (client.Completed != page && !MayBeLost(page, failure)) Violated($"{page} cannot be used from rack {rack.Id} in the end: {failure}");
+    /// <summary>False if the time is over before it is so.</summary>
+    private bool RunUntil(Func<bool> isSo, long ns)
+    {
+        var ends = NowNs + ns;
+        while (!isSo())
+        {
+            if (Queue.NextNs > ends)
+            {
+                NowNs = long.Max(NowNs, ends);
+                return false;
             }
+
+            Step();
         }
 
-        // Evictions may go on for ever in a full pool; no row may stay in transition, though.
-        for (var i = 0; i < 30_000 && Racks.Values.Any(InTransition); i++) Step();
+        return true;
+    }
+
+    /// <summary>Every page that was allocated and not freed can be used from every rack, and has all that was written.</summary>
+    private void EverythingIsReadable()
+    {
+        var readers = Racks.Values.Where(r => !r.IsForgotten).Select(r => new Reader(this, r, AddClient(r, led: true), [.. _byId.Values.Where(IsCertain)])).ToList();
+        if (!RunUntil(() => readers.TrueForAll(r => r.GoOn()), PatienceNs))
+        {
+            var waiting = readers.First(r => !r.GoOn());
+            Violated($"{waiting.Page} cannot be used from rack {waiting.Rack.Id} in the end: {waiting.Client.Failure}");
+        }
+    }
+
+    private sealed class Reader(SimWorld world, SimRack rack, SimClient client, List<SimPage> pages)
+    {
+        private int _next;
+        private bool _begun;
+
+        public SimRack Rack => rack;
+
+        public SimClient Client => client;
+
+        public PageId Page => pages[_next / SimStore.FrameWords].Id;
+
+        /// <summary>True when it has been through all pages.</summary>
+        public bool GoOn()
+        {
+            if (rack.IsForgotten) return true;
+            if (!client.IsIdle) return false;
+            if (_begun && client.Completed == Page) _next++;
+            _begun = false;
+            while (_next < pages.Count * SimStore.FrameWords && !world.IsCertain(pages[_next / SimStore.FrameWords])) _next++;
+            if (_next >= pages.Count * SimStore.FrameWords) return true;
+            _begun = true;
+            client.Begin(world.MakeAccess(pages[_next / SimStore.FrameWords], _next % SimStore.FrameWords, WordOperation.FetchAdd, 1, 0));
+            return false;
+        }
+    }
+
+    // Evictions may go on for ever in a full pool; no row may stay in transition, though.
+    private void NothingIsInTransition()
+    {
+        if (RunUntil(() => !Racks.Values.Any(InTransition), PatienceNs)) return;
         foreach (var rack in Racks.Values.Where(InTransition)) Violated($"rack {rack.Id} still has rows in transition: {rack.Core!.Status()}");
     }
 
-    private static bool InTransition(SimRack rack) => rack.Core!.Status() is var status && status.Leaving + status.Incoming + status.Unsettled > 0;
+    private static bool InTransition(SimRack rack) =>
+        !rack.IsForgotten && rack.Core!.Status() is var status && status.Leaving + status.Incoming + status.Unsettled > 0;
 
-    // The allocating client may have died before its acknowledgement arrived: then the page ended with its session.
-    private bool MayBeLost(PageId page, string? failure) =>
-        failure?.Contains(nameof(RequestStatus.PageNotFound)) == true && Racks.Values.All(r => r.Clients.TrueForAll(c => c.Session != _owners[page]));
+    private void NothingIsLeftOfSessions()
+    {
+        AcknowledgeAgain();
+        RunFor(500_000);
+        foreach (var rack in Racks.Values)
+        {
+            foreach (var client in rack.Clients.ToArray()) rack.KillClient(client);
+        }
+
+        if (!RunUntil(() => Rows().All(r => r.Row.Session.IsNone), PatienceNs))
+        {
+            var left = Rows().First(r => !r.Row.Session.IsNone);
+            Violated($"rack {left.Rack.Id} still has {left.Row.Page} of session {left.Row.Session}, which has ended");
+        }
+
+        foreach (var (rack, row) in Rows())
+        {
+            if (!_byId.TryGetValue(row.Page, out var page) || page.Freed) Violated($"rack {rack.Id} has {row.Page}, which nobody has: {row}");
+        }
+
+        // A full pool goes on evicting.
+        if (RunUntil(() => _byId.Values.All(p => !IsCertain(p) || IsResidentOnce(p)), PatienceNs)) return;
+        Violated($"{_byId.Values.First(p => IsCertain(p) && !IsResidentOnce(p)).Id} is not resident once in the end");
+    }
+
+    private bool IsResidentOnce(SimPage page) => Rows().Count(r => r.Row.Page == page.Id && r.Row.State == RowState.Resident) == 1;
+
+    private IEnumerable<(SimRack Rack, FrameRow Row)> Rows()
+    {
+        foreach (var rack in Racks.Values)
+        {
+            for (uint i = 0; i < rack.Store.FrameCount && !rack.IsForgotten; i++)
+            {
+                if (rack.Store.ReadRow(new FrameIndex(i)) is { State: not RowState.Free } row) yield return (rack, row);
+            }
+        }
+    }
 }

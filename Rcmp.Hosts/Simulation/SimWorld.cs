@@ -1,64 +1,48 @@
 using Rcmp.Protocol;
 using Rcmp.Protocol.Messages;
-using Rcmp.Regions;
 
 namespace Rcmp.Hosts.Simulation;
 
-/// <summary>What a simulation does.</summary>
-internal sealed record SimOptions(ulong Seed, int Steps = 1500, int Racks = 3, int Pages = 6, ProtocolMutation Mutation = ProtocolMutation.None, bool Trace = false,
-    bool Calm = false, SwapPolicy? Policy = null);
-
-/// <summary>The rule that was broken.</summary>
-internal sealed class SimViolation(string message) : Exception(message);
-
-/// <summary>Racks, two incarnations of a directory shard, a master, clients and a network that delays, repeats, reorders and loses, all
-/// driven by one seed. Every increment checks that the word it finds is the word the last one left.</summary>
+/// <summary>Racks, incarnations of a directory shard, a master, clients and a network that delays, repeats, reorders and loses: one queue of events, one clock, one seed. The state
+/// machines are the product's own.</summary>
 internal sealed partial class SimWorld
 {
-    public const long ClientPatienceNs = 3_000_000;
-    private const long StepNs = 2_000;
+    public const long ClientPatienceNs = 600_000;
+    public const int DirectoryNode = 0;
 
     private readonly SimOptions _options;
-    private readonly List<(long DueNs, Action Run)> _network = [];
     private readonly List<SimShard> _shards = [];
-    private readonly List<SimOperation> _operations = [];
-    private readonly Dictionary<PageId, ulong> _truth = [];
-    private readonly Dictionary<PageId, int> _residents = [];
-    private readonly HashSet<PageId> _freeing = [];
     private readonly Dictionary<RequestId, Action<ISessionReply>> _requests = [];
-    private readonly List<string> _trace = [];
     private readonly PageGeometry _geometry = new(4096);
-    private MasterCore _master;
-    private ulong _state;
-    private ulong _names;
     private readonly bool _churn;
-    private readonly int _workPace;
-    private readonly int _clientPace;
-    private readonly int _operationPace;
-    private bool _calm;
-    private (RackId Left, RackId Right, long EndsNs) _cut;
+    private SimRandom _random;
+    private MasterCore? _master;
+    private uint _clients;
 
-    public SimWorld(SimOptions options)
+    public SimWorld(SimOptions options, SimSchedule? schedule = null)
     {
         _options = options;
-        _calm = options.Calm;
+        Schedule = schedule ?? new SimSchedule();
+        IsCalm = options.Calm;
+        _random = new SimRandom(SimRandom.Mix(options.Seed, 1, 1));
+        _channels = new uint[(options.Racks + 1) * (options.Racks + 1)];
+        _cuts = new long[_channels.Length];
 
         // Races need somebody to be slow: which one depends on the seed.
         _churn = options.Seed % 2 == 1;
-        _workPace = options.Seed % 3 == 1 ? 12 : 1;
-        _clientPace = options.Seed % 7 < 3 ? 8 : 1;
-        _operationPace = options.Seed % 5 < 2 ? 40 : 2;
-        _state = (options.Seed * 0x9E3779B97F4A7C15UL) + 1;
+        WorkPace = options.Seed % 3 == 1 ? 24_000 : 3_000;
+        ClientPace = options.Seed % 7 < 3 ? 20_000 : 3_000;
+        OperationPace = options.Seed % 5 < 2 ? 90_000 : 5_000;
         var settings = new PoolSettings(Guid.Empty, 4096, 1, 1);
         var entries = new List<RosterEntry>();
         for (ushort i = 1; i <= options.Racks; i++)
-            entries.Add(new RosterEntry(new RackId(i), new Guid(i, 0, 0, new byte[8]), new Generation(0), i.ToString(), false));
+            entries.Add(new RosterEntry(new RackId(i), new Guid(i, 0, 0, new byte[8]), new Generation(0), i.ToString(System.Globalization.CultureInfo.InvariantCulture), false));
         _master = new MasterCore(new MasterOptions { GraceNs = 0 });
+        var frames = int.Max(6, (2 * options.Pages / options.Racks) + 2);
         foreach (var entry in entries)
         {
             var state = new SuperblockState(entry.Rack, new Generation(0), 1, entries, new Dictionary<ShardId, Term>());
-            var store = new SimStore(6, 12, state, Violated) { ResidentChanged = OnResident };
-            Racks[entry.Rack] = new SimRack(this, entry.Rack, store, new RackCoreOptions
+            Racks[entry.Rack] = new SimRack(this, entry.Rack, new SimStore(frames, 2 * frames, state, Violated), new RackCoreOptions
             {
                 Settings = settings, RegionId = entry.RegionId, ReserveFrames = 2, RevokeTimeoutNs = 600_000, QuiesceBudgetNs = 100_000,
                 BackoffMinNs = 20_000, BackoffMaxNs = 200_000, RequestTimeoutNs = 4_000_000, ResendMinNs = 40_000, ResendMaxNs = 400_000,
@@ -66,37 +50,73 @@ internal sealed partial class SimWorld
             });
         }
 
-        foreach (var rack in Racks.Values)
-        {
-            rack.StartDaemon();
-            for (var i = 0; i < 2; i++) AddClient(rack);
-        }
-
-        StartShard();
+        foreach (var rack in Racks.Values) rack.StartDaemon();
+        for (var i = 0; i < options.Clients; i++) AddClient(Racks[new RackId((ushort)(1 + (i % options.Racks)))]);
+        StartShard(DirectoryNode);
+        if (IsCalm) Settle();
     }
+
+    public ulong Seed => _options.Seed;
 
     public long NowNs { get; private set; } = 1;
 
+    public long Steps { get; private set; }
+
+    public SimQueue Queue { get; } = new();
+
+    public SimSchedule Schedule { get; }
+
+    public SimHistory History { get; } = new();
+
+    public SimFaults Faults { get; } = new();
+
     public SortedDictionary<RackId, SimRack> Racks { get; } = [];
 
-    public int Moves { get; private set; }
+    public long Moves { get; private set; }
 
-    public long Increments { get; private set; }
+    public long Operations { get; private set; }
 
-    public IReadOnlyList<string> TraceLines => _trace;
+    /// <summary>No faults any more, and no load.</summary>
+    public bool IsCalm { get; private set; }
 
-    private sealed class SimShard(DirectoryShard core) : IShardEffects
+    public long WorkPace { get; }
+
+    public long ClientPace { get; }
+
+    public long OperationPace { get; }
+
+    public List<string> TraceLines { get; } = [];
+
+    private sealed class SimShard(DirectoryShard core, int node) : IShardEffects
     {
         public required SimWorld World { get; init; }
 
         public DirectoryShard Core { get; } = core;
 
-        public long DiesNs { get; set; } = long.MaxValue;
+        public int Node { get; } = node;
+
+        public long TickNs { get; set; } = long.MaxValue;
+
+        public long TickStamp { get; set; }
+
+        public void Handle(IPoolProtocol message)
+        {
+            Core.Handle(message, World.NowNs, this);
+            ScheduleTick();
+        }
+
+        public void ScheduleTick()
+        {
+            var next = Core.NextDeadlineNs;
+            if (next >= TickNs) return;
+            TickNs = next;
+            World.Queue.Add(long.Max(next, World.NowNs + 1), SimEventKind.ShardTick, this, null, ++TickStamp);
+        }
 
         public void SendToRack(RackId rack, IPoolProtocol message)
         {
             if (message is PageOrder { Order: OrderKind.Commit }) World.Moves++;
-            World.SendToRack(RackId.None, rack, message);
+            World.SendToRack(Node, rack, message);
         }
 
         public void Log(RackLogLevel level, string message) => World.Trace($"shard {Core.Term}: {message}");
@@ -106,158 +126,129 @@ internal sealed partial class SimWorld
 
     private sealed class MasterEffects(SimWorld world) : IMasterEffects
     {
-        public void SendToNode(string nodeAddress, IPoolProtocol message) =>
-            world.SendToRack(RackId.None, new RackId(ushort.Parse(nodeAddress)), message);
+        public void SendToNode(string nodeAddress, IPoolProtocol message)
+        {
+            if (ushort.TryParse(nodeAddress, out var rack)) world.SendToRack(DirectoryNode, new RackId(rack), message);
+            else world.OnAdminAnswered((AdminAnswered)message);
+        }
 
         public void Broadcast(RosterChanged roster)
         {
-            foreach (var rack in world.Racks.Keys) world.SendToRack(RackId.None, rack, roster);
-            foreach (var shard in world._shards) world.Later(() => shard.Core.Handle(roster, world.NowNs, shard));
+            foreach (var rack in world.Racks.Keys) world.SendToRack(DirectoryNode, rack, roster);
+            foreach (var shard in world._shards) world.Later(SimEventKind.Message, shard, roster);
         }
 
         public void Log(RackLogLevel level, string message) => world.Trace($"master: {message}");
     }
 
-    public ulong Random()
-    {
-        _state += 0x9E3779B97F4A7C15UL;
-        var z = _state;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9UL;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EBUL;
-        return z ^ (z >> 31);
-    }
+    public bool Leaves(ProtocolMutation mutation) => _options.Mutation == mutation;
 
-    public int Pick(int count) => (int)(Random() % (ulong)count);
+    public long Pace(ref SimRandom random, long pace) => IsCalm ? 1_000 + (random.Pick(4) * 500) : random.Between(500, pace);
 
-    public RequestId NewRequest() => new(Random() | 1);
+    /// <summary>Now and then something takes much longer than it ever did.</summary>
+    public long PaceWithStragglers(ref SimRandom random, long pace) => !IsCalm && random.OneIn(12) ? random.Between(pace, 800_000) : Pace(ref random, pace);
 
-    private bool OneIn(int n) => Pick(n) == 0;
+    public RequestId NewRequest(ref SimRandom random) => new(random.Next() | 1);
 
-    public void Violated(string what) => throw new SimViolation($"seed {_options.Seed}, {NowNs} ns: {what}");
+    public void Violated(string what) => throw new SimViolation(what);
 
     public void Trace(string line)
     {
-        if (_options.Trace) _trace.Add($"{NowNs,10} {line}");
+        if (_options.Trace) TraceLines.Add($"{NowNs / 1000.0,10:0.000} us  {line}");
     }
 
-    private void OnResident(PageId page, int change)
+    /// <summary>Carries out the next event. False if there is none.</summary>
+    private bool Step()
     {
-        var count = _residents[page] = _residents.GetValueOrDefault(page) + change;
-        if (count > 1) Violated($"page {page} has two owners");
-    }
-
-    public void Later(Action run) => _network.Add((NowNs + (StepNs * Pick(10)), run));
-
-    private void Send(RackId from, RackId to, object message, Action deliver)
-    {
-        if (!_calm)
+        while (Queue.Count > 0)
         {
-            if (OneIn(30)) return;
-            var cut = NowNs < _cut.EndsNs && ((from == _cut.Left && to == _cut.Right) || (from == _cut.Right && to == _cut.Left));
-            if (cut) return;
+            var next = Queue.Take();
+            if (next.DueNs > NowNs) NowNs = next.DueNs;
+            if (IsDeferred(next) || !Run(next)) continue;
+            Steps++;
+            return true;
         }
 
-        var copies = !_calm && OneIn(12) ? 2 : 1;
-        for (var i = 0; i < copies; i++)
-        {
-            var delay = StepNs * (OneIn(8) && !_calm ? Pick(600) : Pick(15));
-            _network.Add((NowNs + delay, () =>
-            {
-                Trace($"{from}->{to} {message}");
-                deliver();
-            }
-            ));
-        }
+        return false;
     }
 
-    public void SendToRack(RackId from, RackId to, IPoolProtocol message) => Send(from, to, message, () => Racks[to].Deliver(message));
-
-    public void SendToShard(RackId from, ShardId shard, IPoolProtocol message) => Send(from, RackId.None, message, () =>
+    // A process that is stopped finds everything waiting when it goes on.
+    private bool IsDeferred(in SimEvent e)
     {
-        var target = _shards[_shards.Count > 1 && OneIn(2) ? 0 : _shards.Count - 1];
-        target.Core.Handle(message, NowNs, target);
-    });
+        if (e.Kind is SimEventKind.Client or SimEventKind.Operation or SimEventKind.RackAttach or SimEventKind.RackStart) return false;
+        if ((e.Target as SimRack)?.PausedUntilNs is not { } until || until <= NowNs) return false;
+        Queue.Add(until, e.Kind, e.Target, e.Payload, e.Stamp);
+        return true;
+    }
 
-    public void SendToMaster(RackId from, IPoolProtocol message) =>
-        Send(from, RackId.None, message, () => _master.Handle(message, NowNs, new MasterEffects(this)));
-
-    public void ToSession(SessionToken session, ISessionReply reply)
+    private bool Run(in SimEvent e)
     {
-        if (_requests.Remove(reply.Request, out var handler)) handler(reply);
-        foreach (var rack in Racks.Values)
+        switch (e.Kind)
         {
-            foreach (var client in rack.Clients)
-            {
-                if (client.Session == session) client.OnReply(reply);
-            }
+            case SimEventKind.Disturbance: return Disturb();
+            case SimEventKind.Message: return Deliver(e);
+            case SimEventKind.RackTick: return ((SimRack)e.Target!).Tick(e.Stamp);
+            case SimEventKind.RackWork: return ((SimRack)e.Target!).RunWork((SimWork)e.Payload!, e.Stamp);
+            case SimEventKind.RackSample: return ((SimRack)e.Target!).Sample(e.Stamp);
+            case SimEventKind.RackStart: return StartAgain((SimRack)e.Target!);
+            case SimEventKind.RackAttach: return ((SimRack)e.Target!).Attach(e.Stamp);
+            case SimEventKind.ShardTick: return TickShard((SimShard)e.Target!, e.Stamp);
+            case SimEventKind.ShardDies: return _shards.Count > 1 && _shards.Remove((SimShard)e.Target!);
+            case SimEventKind.MasterStarts: return StartMaster();
+            case SimEventKind.Operator: return RepeatOrder();
+            case SimEventKind.Client: return ((SimClient)e.Target!).Run(e.Stamp);
+            case SimEventKind.Operation: return RunOperation((SimOperation)e.Payload!);
+            case SimEventKind.SessionRequest: return Ask((SimRack)e.Target!, (ISessionRequest)e.Payload!, e.Stamp);
+            case SimEventKind.SessionReply: return Answer((SessionReplyTo)e.Payload!);
+            default: return false;
         }
     }
 
-    public SimConnection? Connect(SimRack rack, LinkRecord link)
+    private bool TickShard(SimShard shard, long stamp)
     {
-        var owner = Racks[link.Id.Owner.Rack];
-        if (!owner.Accepts(link)) return null;
-        var connection = new SimConnection(++_names, link.Number, link.Id);
-        owner.Accepted[connection.Name] = connection;
-        return connection;
+        if (stamp != shard.TickStamp || !_shards.Contains(shard)) return false;
+        shard.TickNs = long.MaxValue;
+        shard.Core.Tick(NowNs, shard);
+        shard.ScheduleTick();
+        return true;
     }
 
-    public bool IsAlive(ulong connection) => Racks.Values.Any(r => r.Accepted.ContainsKey(connection));
-
-    public void Abandon(SimRack rack, SimClient client, SimSlot slot)
+    private bool StartAgain(SimRack rack)
     {
-        if (client.Dead) return;
-        rack.Abandoned.Add(slot);
+        if (rack.IsUp) return false;
+        Trace($"rack {rack.Id}: its daemon starts");
+        rack.StartDaemon();
+        return true;
     }
 
-    public void Post(SimOperation operation) => _operations.Add(operation);
-
-    /// <summary>It may be carried out or not: nothing to do, since the truth counts what was executed.</summary>
-    public void OutcomeUnknown(SimOperation operation) => Trace($"unknown outcome on {operation.Page}");
-
-    /// <summary>One increment, in place. The frame must be the page's, and the word the one that the last increment left.</summary>
-    public void Increment(SimRack rack, PageId page, FrameIndex frame, string by)
+    private bool StartMaster()
     {
-        var row = rack.Store.ReadRow(frame);
-        if (row.State != RowState.Resident || row.Page != page) Violated($"a stray byte by {by}: {page} in frame {frame} of rack {rack.Id}, which is {row}");
-        ref var word = ref rack.Store.Memory[frame.Value];
-        var truth = _truth.GetValueOrDefault(page);
-        if (word != truth) Violated($"a lost write: {page} in rack {rack.Id} has {word}, the last was {truth}");
-        word = truth + 1;
-        _truth[page] = truth + 1;
-        Increments++;
+        if (_master is not null) return false;
+        _master = new MasterCore(new MasterOptions { GraceNs = 0 });
+        return true;
     }
 
-    private void RunOperation()
+    private SimClient AddClient(SimRack rack, bool led = false)
     {
-        if (_operations.Count == 0) return;
-        var operation = _operations[Pick(_operations.Count)];
-        _operations.Remove(operation);
-        if (!IsAlive(operation.Connection)) return;
-        Increment(Racks[operation.Owner], operation.Page, operation.Frame, "a one-sided operation");
-        operation.Executed = true;
-    }
-
-    private SimClient AddClient(SimRack rack)
-    {
-        var client = new SimClient(this, rack, new SessionToken(Random() | 1));
+        var client = new SimClient(this, rack, ++_clients) { Led = led };
         rack.Clients.Add(client);
+        if (!led) client.Start();
         return client;
     }
 
-    private SimShard StartShard()
+    private SimShard StartShard(int node)
     {
-        var shard = new SimShard(new DirectoryShard(new ShardId(0), (uint)Random(), new DirectoryOptions
+        var shard = new SimShard(new DirectoryShard(new ShardId(0), (uint)_random.Next(), new DirectoryOptions
         {
             Geometry = _geometry, Shards = 1, Policy = _options.Policy ?? (SwapPolicy)(_options.Seed / 2 % 2), MinResidenceNs = 30_000, MoveCostInitialNs = 100, StepTimeoutNs = 900_000,
             ResendMinNs = 40_000, ResendMaxNs = 400_000, BackoffMinNs = 20_000, BackoffMaxNs = 200_000, LookupTimeoutNs = 800_000, Watermark = 1,
             Mutation = _options.Mutation,
-        }, Random))
+        }, _random.Next), node)
         { World = this };
         _shards.Add(shard);
         var roster = Racks.Values.Select(r => r.Core?.Roster).FirstOrDefault(r => r is { Version: > 0 })
             ?? new RosterChanged(1, ValueList<RosterEntry>.Of(Racks.First().Value.Store.State.Roster));
-        shard.Core.Handle(roster, NowNs, shard);
+        shard.Handle(roster);
         return shard;
     }
 }

@@ -23,7 +23,7 @@ internal sealed class FakeControlPlane : IControlPlane
     public static RequestDone Done(ISessionRequest request, RequestStatus status = RequestStatus.Ok, string message = "", long completed = 0) =>
         new(request.Request, status, message, completed);
 
-    public static RequestDone NotFound(ISessionRequest request) => Done(request, request is CloseSession ? RequestStatus.Ok : RequestStatus.PageNotFound);
+    public static RequestDone NotFound(ISessionRequest request) => Done(request, request is CloseSession or AcknowledgeAllocation ? RequestStatus.Ok : RequestStatus.PageNotFound);
 
     public int Count<T>()
         where T : ISessionRequest => _requests.OfType<T>().Count();

@@ -395,4 +395,19 @@ public class RackCoreTests
         Assert.Equal(OrderStatus.Done, _rig.Last<OrderAnswered>()!.Status);
         _rig.Order(OrderKind.Commit, page, 1);
     }
+
+    [Fact]
+    public void ADrainedRackLeavesByItselfOnceItIsEmptyAndTakesNothingAfterARestartEither()
+    {
+        var rig = new RackRig();
+        var page = rig.Allocate();
+        rig.Give(new EmptyRack(RackRig.Self));
+        Assert.False(rig.Store.State.Roster[0].Forgotten);
+        rig.Order(OrderKind.Free, page, 1, request: rig.NewRequest());
+        rig.Quiet();
+        Assert.True(rig.Store.State.Roster[0].Forgotten);
+        rig.Restart();
+        rig.Give(new AllocatePages(RackRig.Session, rig.NewRequest(), 1, false));
+        Assert.Equal(RequestStatus.Exhausted, rig.Last<RequestDone>()!.Status);
+    }
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Rcmp.Hosts.Simulation;
 using Rcmp.Protocol;
 
@@ -6,62 +5,59 @@ namespace Rcmp.Tests.Protocol;
 
 public class SimulationTests(ITestOutputHelper output)
 {
-    private const int SeedsMin = 200;
-    private const int SeedsMax = 3000;
-    private static readonly TimeSpan TimeMax = TimeSpan.FromSeconds(12);
+    private const int Seeds = 3000;
+    private const int SeedsPerMutation = 3000;
+    private const int MutantSteps = 2500;
 
     [Fact]
     public void NoSeedBreaksARule()
     {
-        var watch = Stopwatch.StartNew();
-        long commits = 0, increments = 0, done = 0;
-        Parallel.For(1, SeedsMax + 1, new ParallelOptions { MaxDegreeOfParallelism = 2 }, (seed, loop) =>
+        var found = SimSearch.Run(new SimOptions(1, Steps: 1500), Seeds, CancellationToken.None);
+        output.WriteLine($"{found.Seeds} seeds, {found.Steps} steps, {found.StepsPerSecond:0} a second, {found.Operations} operations, {found.Moves} moves");
+        Assert.True(found.Violations.Count == 0, found.Violations.Count == 0 ? "" : $"seed {found.Violations[0].Seed}: {found.Violations[0].Violation}");
+        Assert.True(found.Moves > found.Seeds, "pages move");
+        Assert.True(found.Operations > 20 * found.Seeds, "clients get through");
+        foreach (var fault in (string[])
+        [
+            "daemonKills", "daemonCrashesBetweenWrites", "daemonPauses", "actorSystemRestarts", "clientKills", "clientPauses", "sessionsClosed", "shardRestarts", "shardTwins",
+            "masterKills", "partitions", "oneWayPartitions", "isolations", "messagesLost", "messagesRepeated", "messagesDelayed", "drains", "forgottenRacks", "sequenceWraps",
+        ])
         {
-            if (Interlocked.Read(ref done) >= SeedsMin && watch.Elapsed > TimeMax)
-            {
-                loop.Stop();
-                return;
-            }
-
-            var world = new SimWorld(new SimOptions((ulong)seed, Steps: 700));
-            world.Run();
-            Interlocked.Add(ref commits, world.Moves);
-            Interlocked.Add(ref increments, world.Increments);
-            Interlocked.Increment(ref done);
-        });
-        output.WriteLine($"{done} seeds, {commits} commits, {increments} increments");
-        Assert.True(commits > done, "pages move");
-        Assert.True(increments > 20 * done, "clients get through");
+            Assert.True(found.Faults.Counts.GetValueOrDefault(fault) > Seeds / 50, $"{fault}: {found.Faults.Counts.GetValueOrDefault(fault)}");
+        }
     }
 
-    // The rules whose absence a short search finds; the others of the list are second lines of defence, which RackCoreTests hold.
-    [Theory]
-    [InlineData(nameof(ProtocolMutation.SkipQuiesce), 1)]
-    [InlineData(nameof(ProtocolMutation.SkipRevoke), 1)]
-    [InlineData(nameof(ProtocolMutation.AcceptLowerTerm), 1)]
-    [InlineData(nameof(ProtocolMutation.ReleaseBeforeCommit), 1)]
-    [InlineData(nameof(ProtocolMutation.GrantWhileMoving), 1)]
-    [InlineData(nameof(ProtocolMutation.IgnoreNumbers), 1)]
-    [InlineData(nameof(ProtocolMutation.ForgetConnections), 1)]
-    [InlineData(nameof(ProtocolMutation.AcceptAnyAcknowledgement), 1)]
-    [InlineData(nameof(ProtocolMutation.DropWhilePulling), 1)]
-    [InlineData(nameof(ProtocolMutation.UnknownIsAbsent), 1)]
-    public void TheSimulationNoticesARuleThatIsLeftOut(string rule, int firstSeed)
-    {
-        var mutation = Enum.Parse<ProtocolMutation>(rule);
-        for (var seed = firstSeed; seed < firstSeed + 400; seed++)
-        {
-            try
-            {
-                new SimWorld(new SimOptions((ulong)seed, Mutation: mutation)).Run();
-            }
-            catch (SimViolation found)
-            {
-                output.WriteLine($"{rule}: {found.Message}");
-                return;
-            }
-        }
+    public static TheoryData<string> Rules => [.. Enum.GetNames<ProtocolMutation>().Where(n => n != nameof(ProtocolMutation.None))];
 
-        Assert.Fail($"400 seeds without {rule}, and nothing was noticed.");
+    [Theory]
+    [MemberData(nameof(Rules))]
+    public void TheSimulationNoticesARuleThatIsLeftOut(string rule)
+    {
+        var found = SimSearch.Run(new SimOptions(1, Steps: MutantSteps, Mutation: Enum.Parse<ProtocolMutation>(rule)), SeedsPerMutation, CancellationToken.None);
+        Assert.True(found.Violations.Count > 0, $"{SeedsPerMutation} seeds without {rule}, and nothing was noticed.");
+        output.WriteLine($"{rule}: seed {found.Violations[0].Seed}, {found.Steps} steps: {found.Violations[0].Violation}");
+    }
+
+    [Fact]
+    public void ASeedDoesTheSameEveryTime()
+    {
+        var options = new SimOptions(11, Steps: 1500, Trace: true);
+        var first = SimResult.Of(options);
+        var second = SimResult.Of(options);
+        Assert.Equal(first.Trace, second.Trace);
+        Assert.Equal(first.Steps, second.Steps);
+    }
+
+    [Fact]
+    public void AWholeScheduleReplaysTheSeedAndAShortenedOneStillBreaksARule()
+    {
+        var options = new SimOptions(1, Mutation: ProtocolMutation.SkipQuiesce);
+        var first = SimSearch.Run(options, 100, CancellationToken.None).Violations[0];
+        options = options with { Seed = first.Seed };
+        var replayed = SimResult.Of(options, new SimSchedule(first.Schedule.Made.Select(m => m.Choice).ToHashSet()));
+        Assert.Equal((first.Violation, first.Steps), (replayed.Violation, replayed.Steps));
+        var shortest = SimShrinker.Shrink(options, TimeSpan.FromSeconds(2));
+        Assert.NotNull(shortest.Violation);
+        Assert.True(shortest.Schedule.Made.Count < first.Schedule.Made.Count / 2);
     }
 }

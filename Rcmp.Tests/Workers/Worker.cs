@@ -1,4 +1,5 @@
 using System.Globalization;
+using Rcmp.Hosts.Linearizability;
 
 namespace Rcmp.Tests.Workers;
 
@@ -41,6 +42,7 @@ internal sealed class Worker(IMemoryPool pool)
             return "";
         }
 
+        if (words[0] == WorkerProtocol.Record) return Record(words[1], GAddr.Parse(words[2]), (int)Number(words[3]), Number(words[4]), (int)Number(words[5]));
         var address = GAddr.Parse(words[1]);
         switch (words[0])
         {
@@ -65,6 +67,14 @@ internal sealed class Worker(IMemoryPool pool)
     {
         _loops.Remove(name, out var loop);
         return (await loop!.StopAsync()).ToString(CultureInfo.InvariantCulture);
+    }
+
+    private string Record(string file, GAddr address, int pages, long count, int seed)
+    {
+        using var recorder = new HistoryRecorder(file, seed);
+        var random = new Random(seed);
+        for (; count > 0; count--) recorder.Random(pool, address + (long)random.Next(pages) * pool.Info.PageSize, random);
+        return recorder.Recorded.ToString(CultureInfo.InvariantCulture);
     }
 
     private string Fill(GAddr address, long pages, int seed)

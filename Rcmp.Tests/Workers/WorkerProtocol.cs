@@ -28,6 +28,9 @@ internal static class WorkerProtocol
 
     public const string Swap = "swap";
 
+    /// <summary><c>record FILE ADDR WORDS COUNT SEED</c>: COUNT operations of all kinds on the first words of so many pages, written to the file as they begin and end.</summary>
+    public const string Record = "record";
+
     /// <summary><c>start NAME KIND ADDR PAGES</c> begins a loop; kinds: <c>stamp</c> (writes rising sequence numbers over whole pages), <c>watch</c> (reads
     /// pages, and fails when a word's number goes back), <c>write</c> (whole pages, without end), <c>count</c> (fetch-add on the first word of each page).</summary>
     public const string Start = "start";

@@ -110,7 +110,7 @@ internal sealed partial class DirectoryShard
             return;
         }
 
-        if (!page.Lookup.All || _racks.Keys.Any(r => !answers.ContainsKey(r))) return;
+        if (!page.Lookup.All || (_racks.Keys.Any(r => !answers.ContainsKey(r)) && !Is(ProtocolMutation.MissingTooEarly))) return;
         foreach (var (rack, row) in answers)
         {
             if (row.State == RowState.Leaving) return;
@@ -126,7 +126,7 @@ internal sealed partial class DirectoryShard
         _fx.Fatal($"Page {_options.Geometry.AddressOf(page.Id)} has two owners, racks {one} and {other}: stopping before harm is done.");
 
     private bool HasAnswered(Page page, RackId rack) =>
-        page.Lookup!.Answers.ContainsKey(rack) || !_racks.ContainsKey(rack) || _options.Mutation == ProtocolMutation.UnknownIsAbsent;
+        page.Lookup!.Answers.ContainsKey(rack) || !_racks.ContainsKey(rack) || Is(ProtocolMutation.UnknownIsAbsent);
 
     private void Found(Page page, RackId owner, in RowReport row)
     {
@@ -134,7 +134,7 @@ internal sealed partial class DirectoryShard
         page.Lookup = null;
         page.Owner = owner;
         page.Epoch = row.Epoch;
-        if (!row.Unsettled)
+        if (!row.Unsettled || Is(ProtocolMutation.MoveUnsettled))
         {
             BecomeStable(page);
             return;

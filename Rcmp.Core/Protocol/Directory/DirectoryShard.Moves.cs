@@ -39,7 +39,7 @@ internal sealed partial class DirectoryShard
             case PagePhase.Leaving: TrySend(move!.From, OrderKind.Leave, page, move.Attempt, move); break;
             case PagePhase.Pulling: TrySend(move!.To, OrderKind.Pull, page, move.Attempt, move); break;
             case PagePhase.Committing:
-                if (_options.Mutation == ProtocolMutation.ReleaseBeforeCommit) TrySend(move!.From, OrderKind.Release, page, move.Attempt, move);
+                if (Is(ProtocolMutation.ReleaseBeforeCommit)) TrySend(move!.From, OrderKind.Release, page, move.Attempt, move);
                 TrySend(move!.To, OrderKind.Commit, page, move.Attempt, move);
                 break;
             case PagePhase.Settling when !move!.Released && _racks.ContainsKey(move.From): TrySend(move.From, OrderKind.Release, page, move.Attempt, move); break;
@@ -154,6 +154,7 @@ internal sealed partial class DirectoryShard
         foreach (var heat in page.Heat) heat.RemoteTimeNs = 0;
         page.Outcome = $"moved to rack {move.To} ({move.Reason.ToString().ToLowerInvariant()})";
         Enter(page, PagePhase.Settling);
+        if (Is(ProtocolMutation.MoveUnsettled)) Settled(page, move);
 
         // The page is open at its new owner already.
         FlushResolves(page);

@@ -230,6 +230,8 @@ internal sealed partial class DirectoryShard
     private bool IsCurrent(RackIncarnation rack) =>
         _racks.TryGetValue(rack.Rack, out var view) && view.Generation == rack.Generation && view.Promised;
 
+    private bool Is(ProtocolMutation mutation) => _options.Mutation == mutation;
+
     private long Backoff(int tries) => long.Min(_options.ResendMinNs << int.Min(tries, 20), _options.ResendMaxNs);
 
     private Page PageOf(PageId id)

@@ -52,6 +52,7 @@ internal sealed class MasterCore(MasterOptions options)
         _settings ??= m.Settings;
         var before = Roster;
         Roster = RosterMerge.Merge(Roster, new RosterChanged(m.RosterVersion, m.Roster));
+        NoteDrained(m, before, effects);
         var number = m.Rack;
         if (!number.IsNone)
         {
@@ -70,6 +71,20 @@ internal sealed class MasterCore(MasterOptions options)
         if (!Roster.Entries.Equals(before.Entries)) Publish(effects);
         effects.SendToNode(m.NodeAddress, new RackRegistered(m.RegionId, number, m.Generation, Roster));
     }
+
+    /// <summary>A drained rack says by its roster that it has left.</summary>
+    private void NoteDrained(RegisterRack m, RosterChanged before, IMasterEffects effects)
+    {
+        if (!IsRemoved(Roster, m.Rack)) return;
+        _members.Remove(m.Rack);
+        if (!IsRemoved(before, m.Rack)) Publish(effects);
+        if (_drains.Remove(m.Rack, out var drain)) AnswerDrained(drain, effects);
+    }
+
+    private static bool IsRemoved(RosterChanged roster, RackId rack) => roster.Entries.Any(e => e.Rack == rack && e.Forgotten);
+
+    private static void AnswerDrained(DrainRack drain, IMasterEffects effects) =>
+        effects.SendToNode(drain.ReplyTo, new AdminAnswered(drain.Request, true, $"rack {drain.Rack} is empty and removed"));
 
     private static string? Mismatch(PoolSettings pool, PoolSettings rack)
     {
@@ -218,6 +233,12 @@ internal sealed class MasterCore(MasterOptions options)
 
     private void OnDrainRack(DrainRack m, IMasterEffects effects)
     {
+        if (IsRemoved(Roster, m.Rack))
+        {
+            AnswerDrained(m, effects);
+            return;
+        }
+
         if (!_members.ContainsKey(m.Rack))
         {
             effects.SendToNode(m.ReplyTo, new AdminAnswered(m.Request, false, $"rack {m.Rack} is not there: start it, or use 'rcmp rack forget'"));
@@ -230,14 +251,7 @@ internal sealed class MasterCore(MasterOptions options)
 
     private void ContinueDrain(RackId rack, IMasterEffects effects)
     {
-        if (!_drains.TryGetValue(rack, out var drain) || Roster.Entries.FirstOrDefault(e => e.Rack == rack) is not { } entry) return;
-        if (_members[rack].PagesUsed > 0)
-        {
-            effects.SendToNode(entry.NodeAddress, new EmptyRack(new RackIncarnation(rack, entry.Generation)));
-            return;
-        }
-
-        Forget(entry, effects);
-        effects.SendToNode(drain.ReplyTo, new AdminAnswered(drain.Request, true, $"rack {rack} is empty and removed"));
+        if (!_drains.ContainsKey(rack) || Roster.Entries.FirstOrDefault(e => e.Rack == rack) is not { } entry) return;
+        effects.SendToNode(entry.NodeAddress, new EmptyRack(new RackIncarnation(rack, entry.Generation)));
     }
 }

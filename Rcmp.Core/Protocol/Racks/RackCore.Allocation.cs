@@ -32,6 +32,9 @@ internal sealed partial class RackCore
 
         public bool Failed { get; set; }
 
+        /// <summary>Every rack that hosts a part knows that the client has acknowledged.</summary>
+        public bool Settled { get; set; }
+
         public bool RoomAsked { get; set; }
     }
 

@@ -19,6 +19,9 @@ internal sealed partial class RackCore
 
         public required List<(RackId Rack, PageId First, long Count)> Parts { get; init; }
 
+        /// <summary>An acknowledgement is answered when every rack knows of it: the end of the session must find it done, whoever was restarted meanwhile.</summary>
+        public List<ISessionRequest> Waiters { get; } = [];
+
         public int Tries { get; set; }
     }
 
@@ -50,13 +53,18 @@ internal sealed partial class RackCore
         if (_allocated.TryGet(m.First, out var job) && job.Order.Session == m.Session)
         {
             _allocatedBefore.Remove(job.Order.Request);
-            if (job.Parts.Count > 0) SettleParts(job, keep: true);
+            if (job.Parts.Count > 0 && !job.Settled)
+            {
+                SettleParts(job, keep: true, m);
+                return;
+            }
         }
         else if (m.First.Plus(m.Count - 1) is var last && (!_frames.ContainsKey(m.First) || !_frames.ContainsKey(last)))
         {
             // This daemon was restarted since: any rack may host a part.
             var parts = Roster.Entries.Where(e => !e.Forgotten && e.Rack != Self.Rack).Select(e => (e.Rack, m.First, m.Count)).ToList();
-            BeginSettling(new SettleJob { Order = new AllocatePages(m.Session, m.Request, m.Count, false), Keep = true, Parts = parts });
+            BeginSettling(new SettleJob { Order = new AllocatePages(m.Session, m.Request, m.Count, false), Keep = true, Parts = parts }, m);
+            return;
         }
 
         Done(m, RequestStatus.Ok, "");
@@ -72,17 +80,26 @@ internal sealed partial class RackCore
         }
     }
 
-    private void SettleParts(AllocationJob job, bool keep) => BeginSettling(new SettleJob
-    {
-        Order = job.Order,
-        Keep = keep,
-        Parts = [.. job.Parts.Select(p => (p.Rack.Rack, p.First, p.Count))],
-    });
+    private void SettleParts(AllocationJob job, bool keep, ISessionRequest? waiter = null) => BeginSettling(
+        new SettleJob { Order = job.Order, Keep = keep, Parts = [.. job.Parts.Select(p => (p.Rack.Rack, p.First, p.Count))] }, waiter);
 
-    private void BeginSettling(SettleJob job)
+    private void BeginSettling(SettleJob job, ISessionRequest? waiter)
     {
-        _settling[job.Order.Request] = job;
+        if (_settling.TryGetValue(job.Order.Request, out var running) && running.Keep == job.Keep) job = running;
+        else _settling[job.Order.Request] = job;
+        if (waiter is not null && !job.Waiters.Exists(w => w.Request == waiter.Request)) job.Waiters.Add(waiter);
         ResendHostedSettlement(job.Order.Request);
+    }
+
+    private void EndSettling(SettleJob job)
+    {
+        _settling.Remove(job.Order.Request);
+        _timers.Cancel(new TimerKey(TimerKind.HostedSettle, job.Order.Request.Value));
+        foreach (var waiter in job.Waiters)
+        {
+            if (waiter is AcknowledgeAllocation { First: var first } && _allocated.TryGet(first, out var allocated)) allocated.Settled = true;
+            Done(waiter, RequestStatus.Ok, "");
+        }
     }
 
     private void ResendHostedSettlement(RequestId request)
@@ -91,7 +108,7 @@ internal sealed partial class RackCore
         job.Parts.RemoveAll(p => IsForgotten(p.Rack));
         foreach (var (rack, first, count) in job.Parts)
             _fx.SendToRack(rack, new SettleHosted(Self, rack, request, job.Order.Session, first, count, job.Keep));
-        if (job.Parts.Count == 0) _settling.Remove(request);
+        if (job.Parts.Count == 0) EndSettling(job);
         else _timers.Set(new TimerKey(TimerKind.HostedSettle, request.Value), _now + Backoff(job.Tries++));
     }
 
@@ -119,8 +136,6 @@ internal sealed partial class RackCore
     {
         if (m.To.Rack != Self.Rack || !_settling.TryGetValue(m.Request, out var job)) return;
         job.Parts.RemoveAll(p => p.Rack == m.From.Rack && p.First == m.First);
-        if (job.Parts.Count > 0) return;
-        _settling.Remove(m.Request);
-        _timers.Cancel(new TimerKey(TimerKind.HostedSettle, m.Request.Value));
+        if (job.Parts.Count == 0) EndSettling(job);
     }
 }

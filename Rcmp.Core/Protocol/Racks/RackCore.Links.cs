@@ -146,6 +146,7 @@ internal sealed partial class RackCore
         foreach (var page in link.Pages)
         {
             var location = _store.Lookup(page);
+            if (Is(ProtocolMutation.LinksOutliveRegistrations)) continue;
             if (location.Kind == LocationKind.Remote && location.LinkSlot == link.Slot) LeaveEntry(page);
         }
 

@@ -118,7 +118,7 @@ internal sealed partial class RackCore
         {
             FreeRow(frame, row, default);
             LeaveEntry(order.Page);
-            CheckEndedSession(row.Session);
+            FollowEndedSession(row.Session, row.Peer);
             AskAgain(order.Page);
         }
 

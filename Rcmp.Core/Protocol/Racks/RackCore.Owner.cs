@@ -168,6 +168,7 @@ internal sealed partial class RackCore
     {
         if (!link.Pages.Add(page)) return;
         if (!_holdersOf.TryGetValue(page, out var list)) _holdersOf[page] = list = new List<HolderLink>(1);
+        else if (Is(ProtocolMutation.ForgetHolder)) return;
         list.Add(link);
         WatchHeat(page);
     }

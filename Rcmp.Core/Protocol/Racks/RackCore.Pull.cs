@@ -54,9 +54,9 @@ internal sealed partial class RackCore
     private bool TakeFrameForPull(PageOrder order)
     {
         var room = order.Reason == MoveReason.Eviction ? _free.Count > _reserve : _free.Count > 0;
-        if (!room || _draining)
+        if (!room || TakesNothing)
         {
-            Answer(order, OrderStatus.NoRoom, _draining ? "the rack is being drained" : $"no free frame of {_store.FrameCount} (rcmp.swap.reserve keeps {_reserve})");
+            Answer(order, OrderStatus.NoRoom, TakesNothing ? "the rack is being drained" : $"no free frame of {_store.FrameCount} (rcmp.swap.reserve keeps {_reserve})");
             return false;
         }
 

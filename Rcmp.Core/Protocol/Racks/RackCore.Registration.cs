@@ -14,7 +14,9 @@ internal sealed partial class RackCore
 
     private bool IsForgotten(RackId rack) => _forgotten.Contains(rack);
 
-    private long RoomLeft => _draining ? 0 : long.Max(0, _free.Count - _reserve);
+    private bool TakesNothing => _draining || IsForgotten(Self.Rack);
+
+    private long RoomLeft => TakesNothing ? 0 : long.Max(0, _free.Count - _reserve);
 
     private void OnNodeJoined(NodeJoined e)
     {
@@ -66,6 +68,7 @@ internal sealed partial class RackCore
         _forgotten = [.. Roster.Entries.Where(e => e.Forgotten).Select(e => e.Rack)];
         _fx.Registered(Self.Rack);
         _fx.RosterKnown(Roster);
+        FreePagesOfForgotten();
     }
 
     private void OnRackRegistered(RackRegistered m)
@@ -125,6 +128,8 @@ internal sealed partial class RackCore
             if (_holders.TryGetValue(entry.Rack, out var holder) && (over || entry.Generation.CompareTo(holder.Id.Holder.Generation) > 0))
                 FenceLink(holder);
         }
+
+        FreePagesOfForgotten();
     }
 
     private void OnEmptyRack(EmptyRack m)
@@ -132,5 +137,18 @@ internal sealed partial class RackCore
         if (m.Rack.Rack != Self.Rack || Self.Rack.IsNone) return;
         _draining = true;
         WantRoom();
+        LeaveIfDrained();
+    }
+
+    /// <summary>An empty rack that is being drained removes itself from the roster, durably, and the master hears of it by the roster of its registration. What a master believed of
+    /// its pages would be out of date, and this rack's order to take nothing is forgotten with its process.</summary>
+    private void LeaveIfDrained()
+    {
+        if (!_draining || _frames.Count > 0 || _placements.Count > 0 || !_forgotten.Add(Self.Rack)) return;
+        Roster = Roster with { Entries = ValueList<RosterEntry>.Of(Roster.Entries.Select(e => e.Rack == Self.Rack ? e with { Forgotten = true } : e)) };
+        _store.SaveState(_store.State with { Roster = Roster.Entries });
+        _fx.Log(RackLogLevel.Information, $"Rack {Self.Rack} is empty and leaves the pool.");
+        _fx.RosterKnown(Roster);
+        SendRegistration();
     }
 }

@@ -124,6 +124,7 @@ internal sealed partial class RackCore
     {
         ChangeRow(frame, row, new FrameRow(RowState.Free, row.Epoch, row.Page, default, default, default, request, false, false));
         WantRoom();
+        LeaveIfDrained();
     }
 
     /// <summary>Makes the entry of a resident page say so. False if the table has no room for it now: then a miss tries again.</summary>

@@ -18,6 +18,9 @@ internal sealed partial class RackCore
         public List<ISessionRequest> Waiters { get; } = [];
 
         public int Tries { get; set; }
+
+        /// <summary>Every rack has answered once. A page may have moved, between two answers, to a rack that had answered and was restarted: they are asked twice.</summary>
+        public bool AskedTwice { get; set; }
     }
 
     private void EndSession(SessionToken session, ISessionRequest? waiter)
@@ -26,15 +29,20 @@ internal sealed partial class RackCore
         if (!_sessionEnds.TryGetValue(session, out var end))
         {
             _sessionEnds[session] = end = new SessionEnd();
-            foreach (var entry in Roster.Entries)
-            {
-                if (!entry.Forgotten && entry.Rack != Self.Rack) end.Racks.Add(entry.Rack);
-            }
+            AddOtherRacks(end);
         }
 
         if (waiter is not null) end.Waiters.Add(waiter);
         FreeSessionPages(session);
         ResendSessionEnd(session);
+    }
+
+    private void AddOtherRacks(SessionEnd end)
+    {
+        foreach (var entry in Roster.Entries)
+        {
+            if (!entry.Forgotten && entry.Rack != Self.Rack) end.Racks.Add(entry.Rack);
+        }
     }
 
     private void FreeSessionPages(SessionToken session)
@@ -45,7 +53,14 @@ internal sealed partial class RackCore
 
     private void EndIfSessionEnded(PageId page)
     {
-        if (TryRow(page, out _, out var row) && row.State == RowState.Resident && !row.Session.IsNone && _ended.TryGet(row.Session, out _)) FreeOwn(page);
+        if (TryRow(page, out _, out var row) && row.State == RowState.Resident && !row.Session.IsNone
+            && (_ended.TryGet(row.Session, out _) || IsForgotten(_store.Geometry.BirthRackOf(page)))) FreeOwn(page);
+    }
+
+    /// <summary>The sessions of a rack that was removed have ended with it, and nobody is left to say so: what they held was born there.</summary>
+    private void FreePagesOfForgotten()
+    {
+        foreach (var page in _sessionPages.Values.SelectMany(p => p).Where(p => IsForgotten(_store.Geometry.BirthRackOf(p))).ToArray()) EndIfSessionEnded(page);
     }
 
     private void CheckEndedSession(SessionToken session)
@@ -53,10 +68,23 @@ internal sealed partial class RackCore
         if (!session.IsNone && _sessionEnds.ContainsKey(session)) ResendSessionEnd(session);
     }
 
+    /// <summary>A page of the session has gone to that rack, which may have answered before.</summary>
+    private void FollowEndedSession(SessionToken session, RackId to)
+    {
+        if (!session.IsNone && _sessionEnds.TryGetValue(session, out var end)) end.Racks.Add(to);
+        CheckEndedSession(session);
+    }
+
     private void ResendSessionEnd(SessionToken session)
     {
         if (!_sessionEnds.TryGetValue(session, out var end)) return;
         end.Racks.RemoveWhere(IsForgotten);
+        if (end.Racks.Count == 0 && !_sessionPages.ContainsKey(session) && !end.AskedTwice)
+        {
+            end.AskedTwice = true;
+            AddOtherRacks(end);
+        }
+
         if (end.Racks.Count == 0 && !_sessionPages.ContainsKey(session))
         {
             _sessionEnds.Remove(session);
