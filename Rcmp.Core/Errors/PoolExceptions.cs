@@ -39,5 +39,5 @@ internal static class FailurePage
 
     /// <summary>A message that was an exception's in another process has its link already.</summary>
     public static string See(string message, string page) =>
-        message.Contains(Folder, StringComparison.Ordinal) ? message : $"{message}{(message.EndsWith('.') ? "" : ".")} See {Folder}{page}.md.";
+        message.Contains(Folder, StringComparison.Ordinal) ? message : $"{message}{(message is [.., '.' or '?' or '!'] ? "" : ".")} See {Folder}{page}.md.";
 }
