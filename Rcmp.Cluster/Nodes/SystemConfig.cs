@@ -17,6 +17,8 @@ internal static class SystemConfig
     public const string DirectoryRole = "directory";
     public const string Dispatcher = "rcmp-dispatcher";
 
+    private const string FirstSeedPatience = "10s";
+
     /// <summary>Binds our serializer to our messages, and our dispatcher to its name; all that a foreign system needs.</summary>
     public const string Bindings =
         """
@@ -30,11 +32,16 @@ internal static class SystemConfig
     public static Config ForNode(NodeOptions options, string role)
     {
         var seeds = string.Join(", ", options.SeedNodes.Select(seed => $"\"{seed.Akka}\""));
+        // The first seed forms a new cluster if no other seed answers in time. One that was killed and restarted on a busy machine did so beside the
+        // cluster that lived, after the 500 ms of the profile "fast", and the pool was in two parts for good. Seeds that start as well answer at once.
+        var isFirstOfMany = options.SeedNodes.Count > 1 && options.SeedNodes[0] == options.Address;
+        var patience = isFirstOfMany ? $"akka.cluster.seed-node-timeout = {FirstSeedPatience}" : "";
         // The user's section does not decide who we are.
         return ConfigurationFactory.ParseString(
             $$"""
             akka.remote.dot-netty.tcp { hostname = "{{options.Address.Host}}", port = {{Text(options.Address.Port)}} }
             akka.cluster { roles = [{{role}}, {{DirectoryRole}}], seed-nodes = [{{seeds}}] }
+            {{patience}}
             """ + "\n" + RefusedSerializer.Bindings)
             .WithFallback(options.Common.AkkaOverrides)
             .WithFallback(ConfigurationFactory.ParseString(MessageLimit(options.Common.MessageBytesMax)))

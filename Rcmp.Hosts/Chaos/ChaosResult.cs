@@ -48,6 +48,9 @@ internal sealed record ChaosResult
     /// <summary>Registers that ended with an older write of unknown outcome.</summary>
     public required long LateWrites { get; init; }
 
+    /// <summary>How long reading every word from a rack took in the end, by a new client, at most.</summary>
+    public required long ReadableNs { get; init; }
+
     public required long NodeFilesMax { get; init; }
 
     public required long NodeMemoryMax { get; init; }

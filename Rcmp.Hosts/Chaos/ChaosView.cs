@@ -27,7 +27,7 @@ internal static class ChaosView
         writer.WriteLine("links between nodes are not cut: that takes network namespaces, and a stopped node looks the same to the others");
         writer.WriteLine(
             $"{Counts.Short(result.Operations)} operations; {Counts.Short(result.AcknowledgedWrites)} writes acknowledged, {result.UnknownWrites} of unknown outcome ({result.LateWrites} took effect late), "
-            + $"{Counts.Short(result.TransientErrors)} transient errors");
+            + $"{Counts.Short(result.TransientErrors)} transient errors; in the end a new client had read everything after {Seconds(result.ReadableNs)}");
         writer.WriteLine(
             $"nodes: at most {result.NodeFilesMax} open files and {new ByteSize(result.NodeMemoryMax).ToShortString()} of own memory; "
             + $"allowed after {NodeHealth.WarmUp.TotalSeconds:0} s of a process: {NodeHealth.FilesMore} and {NodeHealth.MemoryMore} more");

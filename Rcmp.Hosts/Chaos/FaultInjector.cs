@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Rcmp.Cluster.Configuration;
 using Rcmp.Cluster.Messages;
 using Rcmp.Hosts.Cli;
 using Rcmp.Hosts.Local;
@@ -26,18 +27,32 @@ internal sealed class FaultInjector(LocalCluster cluster, IReadOnlyList<ChaosCli
         }
     }
 
-    /// <summary>Waits for it.</summary>
-    public async Task<bool> IsWholeAsync(CancellationToken ct)
+    /// <summary>Waits until the pool is whole, and says what is wrong if it does not become so, or is whole in two parts.</summary>
+    public async Task<string?> ProblemAsync(CancellationToken ct)
     {
         try
         {
             await WaitWholeAsync(ct);
-            return true;
         }
-        catch (TimeoutException)
+        catch (TimeoutException e)
         {
-            return false;
+            return e.Message;
         }
+        await using var monitor = PoolMonitor.Of(cluster);
+        var masters = new Dictionary<string, string>();
+        foreach (var node in cluster.Nodes)
+        {
+            if (!NodeAddress.TryParse(node.Node.Address, out var address)) continue;
+            try
+            {
+                masters[node.Name] = (await monitor.Admin.QueryStatusAsync(address, Patience, ct)).Master;
+            }
+            catch (PoolNotConnectedException e)
+            {
+                return Failures.OneLine(e);
+            }
+        }
+        return masters.Values.Distinct().Count() == 1 ? null : $"the nodes are in different clusters, by their masters: {string.Join(", ", masters.Select(m => $"{m.Key} {m.Value}"))}";
     }
 
     private async Task InjectAsync(Fault fault, CancellationToken ct)
