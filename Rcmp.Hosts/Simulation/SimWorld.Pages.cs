@@ -197,6 +197,9 @@ internal sealed partial class SimWorld
             if (!_wraps || IsCertain(before)) Violated($"the id {page.Id} was given out although it is in use");
             _usable.Remove(before);
             History.LeaveOut(page.Id);
+
+            // Ids come round within microseconds here, and not after 2^40 pages: a late free, or a late "no such page", may still mean the one before.
+            page.FreeAsked = true;
         }
 
         _byId[page.Id] = page;
