@@ -36,6 +36,8 @@ internal sealed class AdminActor : ReceiveActor, IWithTimers
 
     private void Begin(AskPoolStatus ask)
     {
+        // Asked again while racks are waited for: begun anew each time, a silent rack would be waited for without end.
+        if (_gatherings.ContainsKey(ask.Request)) return;
         var gathering = new Gathering(Sender, _roster.Current.Entries);
         _gatherings[ask.Request] = gathering;
         foreach (var entry in gathering.Entries)
