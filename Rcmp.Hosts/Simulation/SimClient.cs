@@ -211,7 +211,7 @@ internal sealed class SimClient
         if (Slot.Connection != 0)
         {
             // Still held by an operation whose end is not known: another slot.
-            _rack.Abandoned.Add(Slot);
+            _rack.Abandon(Slot);
             Slot = new SimSlot();
         }
 
@@ -313,7 +313,7 @@ internal sealed class SimClient
 
         if (Slot.Connection == operation.Connection.Name)
         {
-            _rack.Abandoned.Add(Slot);
+            _rack.Abandon(Slot);
             Slot = new SimSlot();
         }
 

@@ -146,12 +146,22 @@ internal sealed partial class SimRack
     {
         client.Dead = true;
         Clients.Remove(client);
-        if (client.Slot.Connection != 0) Abandoned.Add(client.Slot);
+        if (client.Slot.Connection != 0) Abandon(client.Slot);
         _orphans.Add(client.Session);
         _world.OnSessionEnds(client.Session);
         Happen(new SessionDied(client.Session));
         ReportOrphans();
     }
+
+    /// <summary>Nobody waits for it any more; what was stored is seen, since its processor has long gone on.</summary>
+    public void Abandon(SimSlot slot)
+    {
+        slot.Buffered = false;
+        Abandoned.Add(slot);
+    }
+
+    /// <summary>The host refuses requests of sessions of which nothing is left.</summary>
+    public bool Knows(SessionToken session) => _orphans.Contains(session) || Clients.Exists(c => c.Session == session);
 
     private void ReportOrphans()
     {

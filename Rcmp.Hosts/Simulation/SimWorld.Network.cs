@@ -124,7 +124,7 @@ internal sealed partial class SimWorld
 
     private bool Ask(SimRack rack, ISessionRequest request, long stamp)
     {
-        if (!rack.IsUp || rack.IsDetached || rack.ActorsStamp != stamp) return false;
+        if (!rack.IsUp || rack.IsDetached || rack.ActorsStamp != stamp || !rack.Knows(request.Session)) return false;
         if (_options.Trace) Trace($"to rack {rack.Id}: {request}");
         rack.Deliver(request);
         return true;
