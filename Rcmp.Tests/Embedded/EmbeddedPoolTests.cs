@@ -128,7 +128,7 @@ public sealed class EmbeddedPoolTests
             {
                 return false;
             }
-        }, "the freed frames to be offered again", TimeSpan.FromSeconds(1.5));
+        }, "the freed frames to be offered again");
     }
 
     [Fact]
