@@ -7,6 +7,7 @@ internal sealed class DeadlineQueue<TKey>
     private readonly Dictionary<TKey, long> _due = [];
     private readonly PriorityQueue<TKey, long> _queue = new();
 
+    /// <summary>The nearest deadline, <see cref="long.MaxValue"/> if there is none. Tidies the queue: not beside another call.</summary>
     public long NextNs
     {
         get

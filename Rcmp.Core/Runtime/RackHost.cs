@@ -34,6 +34,7 @@ internal sealed partial class RackHost : IDisposable
     private readonly Thread _timer;
     private readonly AutoResetEvent _timerWake = new(false);
     private int _queued;
+    private int _tickQueued;
     private long _nextDeadlineNs = long.MaxValue;
     private volatile bool _stopping;
     private volatile IRackTransport? _transport;
@@ -156,10 +157,17 @@ internal sealed partial class RackHost : IDisposable
         do
         {
             if (_inbox.TryDequeue(out var next)) Handle(next);
+            PublishDeadline();
         }
         while (Interlocked.Decrement(ref _queued) > 0);
-        // The deadline may have come nearer than the timer's present sleep.
-        if (_core.NextDeadlineNs < Interlocked.Exchange(ref _nextDeadlineNs, _core.NextDeadlineNs)) _timerWake.Set();
+    }
+
+    /// <summary>While the machine is still this thread's: to look for the next deadline tidies the queue of deadlines, and a later thread's must not be overwritten.</summary>
+    private void PublishDeadline()
+    {
+        var next = _core.NextDeadlineNs;
+        // It may have come nearer than the timer's present sleep.
+        if (next < Interlocked.Exchange(ref _nextDeadlineNs, next)) _timerWake.Set();
     }
 
     private void Handle(object item)
@@ -171,6 +179,10 @@ internal sealed partial class RackHost : IDisposable
                 case Action work: work(); break;
                 case ISessionRequest request when !IsKnown(request.Session): RefuseUnknown(request); break;
                 case IPoolProtocol message: _core.Handle(message, NowNs, _effects); break;
+                case Tick tick:
+                    Volatile.Write(ref _tickQueued, 0);
+                    _core.Handle(tick, NowNs, _effects);
+                    break;
                 case IRackEvent happened: _core.Handle(happened, NowNs, _effects); break;
             }
         }
@@ -189,7 +201,8 @@ internal sealed partial class RackHost : IDisposable
         while (!_stopping)
         {
             var now = NowNs;
-            if (now >= Interlocked.Read(ref _nextDeadlineNs)) Enqueue(new Tick());
+            // One at a time: while the machine is busy with a long step they would pile up, and everybody else wait behind them.
+            if (now >= Interlocked.Read(ref _nextDeadlineNs) && Interlocked.Exchange(ref _tickQueued, 1) == 0) Enqueue(new Tick());
             if (sample.IsDue(now)) Enqueue(new SampleHeat());
             if (now >= nextSessionPollNs)
             {

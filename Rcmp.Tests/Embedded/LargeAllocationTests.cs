@@ -12,17 +12,24 @@ public sealed class LargeAllocationTests
         var pool = pools.Connect(0);
         var other = pools.Connect(0);
         var host = pools.Cluster.Racks[0];
-        var allocation = pool.AllocatePagesAsync(Pages).AsTask();
-        // Each question and each small allocation waits for a step at most, not for all of them.
-        var answered = 0;
-        while (!allocation.IsCompleted)
+        // What runs for the first time is compiled on the way, and may take longer than the allocation.
+        for (var i = 0; i < 50; i++)
         {
             await host.StatusAsync();
             await other.AllocatePagesAsync(1);
-            answered++;
         }
 
-        Assert.True(answered >= 10, $"the rack answered {answered} times while {Pages} pages were allocated");
+        var allocation = pool.AllocatePagesAsync(Pages).AsTask();
+        // Nobody who asks waits for all of the steps: made in one, the allocation would never be seen half done. How often it is depends on the machine.
+        var (asked, allocated) = (0, 0);
+        while (!allocation.IsCompleted)
+        {
+            if ((await host.StatusAsync()).Resident is > 1000 and < Pages - 1000) asked++;
+            await other.AllocatePagesAsync(1);
+            if ((await host.StatusAsync()).Resident is > 1000 and < Pages - 1000) allocated++;
+        }
+
+        Assert.True(asked >= 1 && allocated >= 1, $"while {Pages} pages were allocated the rack answered {asked} questions and {allocated} small allocations");
         var address = await allocation;
         foreach (var page in (long[])[0, 1, 1023, 1024, Pages / 2, Pages - 1])
         {
@@ -59,12 +66,18 @@ public sealed class LargeAllocationTests
     {
         await using var pools = await EmbeddedPools.StartAsync(new EmbeddedPoolOptions { Racks = 1, RegionSize = 200L << 20 });
         var host = pools.Cluster.Racks[0];
+        var pool = pools.Connect(0);
         var free = (await host.StatusAsync()).FramesFree;
-        var leaving = pools.Cluster.Connect(0);
-        var allocation = ((IMemoryPool)leaving).AllocatePagesAsync(40_000).AsTask();
-        await Eventually.TrueAsync(async () => (await host.StatusAsync()).Resident > 0, "the first step");
-        await leaving.DisposeAsync();
-        Assert.NotNull(await Record.ExceptionAsync(() => allocation));
+        for (var interrupted = false; !interrupted;)
+        {
+            var leaving = pools.Cluster.Connect(0);
+            var allocation = ((IMemoryPool)leaving).AllocatePagesAsync(40_000).AsTask();
+            await leaving.DisposeAsync();
+            // It may have been the quicker one: then the pages are there to stay.
+            interrupted = await Record.ExceptionAsync(() => allocation) is not null;
+            if (!interrupted) await pool.FreePagesAsync(await allocation, 40_000);
+        }
+
         await Eventually.TrueAsync(async () => (await host.StatusAsync()) is { Resident: 0 } status && status.FramesFree == free, "every frame to be free again", TimeSpan.FromSeconds(60));
     }
 
@@ -80,6 +93,7 @@ public sealed class LargeAllocationTests
         pool.Write(address + (count - 1) * 4096, 2UL);
         Assert.Equal(1UL, pool.Read<ulong>(address));
         Assert.Equal(2UL, pool.Read<ulong>(address + (count - 1) * 4096));
-        Assert.True((await pools.Cluster.Racks[1].StatusAsync()).Resident >= 3000);
+        // A page that was touched may have moved since.
+        Assert.True((await pools.Cluster.Racks[1].StatusAsync()).Resident >= 2990);
     }
 }

@@ -310,75 +310,6 @@ public class RackCoreTests
         Assert.Equal(2, _rig.Pulls.Count);
     }
 
-    [Fact]
-    public void ARepeatedFreeIsDoneAndASecondOneFindsNoPage()
-    {
-        var page = _rig.Allocate();
-        var request = new RequestId(42);
-        _rig.Order(OrderKind.Free, page, 1, request: request);
-        _rig.Quiet();
-        Assert.Equal(OrderStatus.Done, _rig.Last<OrderAnswered>()!.Status);
-        _rig.Restart();
-        _rig.Order(OrderKind.Free, page, 2, request: request);
-        Assert.Equal(OrderStatus.Done, _rig.Last<OrderAnswered>()!.Status);
-        _rig.Order(OrderKind.Free, page, 3, request: new RequestId(43));
-        Assert.Equal(OrderStatus.OtherRow, _rig.Last<OrderAnswered>()!.Status);
-    }
-
-    [Fact]
-    public void AnAllocationIsRepeatedByItsRequestEvenAfterARestart()
-    {
-        var order = new AllocatePages(RackRig.Session, new RequestId(5), 2, false);
-        _rig.Give(order);
-        var first = _rig.Last<PagesAllocated>()!.First;
-        _rig.Give(order);
-        _rig.Restart();
-        _rig.Give(order);
-        Assert.Equal(3, _rig.Sent.OfType<PagesAllocated>().Count(p => p.First == first));
-        Assert.Equal(2, _rig.Core.Status().Resident);
-    }
-
-    [Fact]
-    public void AnUnacknowledgedPageDoesNotLeave()
-    {
-        _rig.Give(new AllocatePages(RackRig.Session, new RequestId(5), 1, false));
-        _rig.Order(OrderKind.Leave, _rig.Last<PagesAllocated>()!.First, 1);
-        Assert.Equal(OrderStatus.NotYet, _rig.Last<OrderAnswered>()!.Status);
-    }
-
-    [Fact]
-    public void AFrameIsZeroedBeforeItIsAllocated()
-    {
-        Array.Fill(_rig.Store.Memory, 7ul);
-        var page = _rig.Allocate();
-        Assert.Equal(0ul, _rig.Store.Memory[_rig.Store.Lookup(page).Frame.Value]);
-    }
-
-    [Fact]
-    public void AfterAWrapOnlyIdsThatTheDirectoryConfirmsFreeAreUsedAgain()
-    {
-        var max = _rig.Store.Geometry.SequenceMax;
-        _rig.Store.SaveState(_rig.Store.State with { SequenceReserved = max + 2 });
-        _rig.Restart();
-        _rig.Give(new AllocatePages(RackRig.Session, new RequestId(5), 1, false));
-        var asked = _rig.Last<ConfirmFree>()!.Page;
-        Assert.Equal(1ul, _rig.Store.Geometry.SequenceOf(asked));
-        Assert.Null(_rig.Last<PagesAllocated>());
-        _rig.Give(new FreeConfirmed(RackRig.Self, asked, false));
-        var next = _rig.Last<ConfirmFree>()!.Page;
-        Assert.NotEqual(asked, next);
-        _rig.Give(new FreeConfirmed(RackRig.Self, next, true));
-        Assert.Equal(next, _rig.Last<PagesAllocated>()!.First);
-    }
-
-    [Fact]
-    public void SequenceNumbersAreNeverGivenOutTwice()
-    {
-        var before = _rig.Allocate();
-        _rig.Restart();
-        Assert.True(_rig.Allocate().CompareTo(before) > 0);
-    }
-
     private void StartPull(PageId page)
     {
         _rig.Order(OrderKind.Pull, page, 1);
@@ -394,20 +325,5 @@ public class RackCoreTests
         _rig.Give(new PullEnded(_rig.Pulls[^1].Ticket, true, leaving, 5, null));
         Assert.Equal(OrderStatus.Done, _rig.Last<OrderAnswered>()!.Status);
         _rig.Order(OrderKind.Commit, page, 1);
-    }
-
-    [Fact]
-    public void ADrainedRackLeavesByItselfOnceItIsEmptyAndTakesNothingAfterARestartEither()
-    {
-        var rig = new RackRig();
-        var page = rig.Allocate();
-        rig.Give(new EmptyRack(RackRig.Self));
-        Assert.False(rig.Store.State.Roster[0].Forgotten);
-        rig.Order(OrderKind.Free, page, 1, request: rig.NewRequest());
-        rig.Quiet();
-        Assert.True(rig.Store.State.Roster[0].Forgotten);
-        rig.Restart();
-        rig.Give(new AllocatePages(RackRig.Session, rig.NewRequest(), 1, false));
-        Assert.Equal(RequestStatus.Exhausted, rig.Last<RequestDone>()!.Status);
     }
 }

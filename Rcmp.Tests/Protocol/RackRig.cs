@@ -17,14 +17,14 @@ internal sealed class RackRig : IRackEffects
 
     private ulong _requests;
 
-    public RackRig()
+    public RackRig(int frames = 8)
     {
         var roster = new[]
         {
             new RosterEntry(Self.Rack, new Guid(1, 0, 0, new byte[8]), Self.Generation, "1", false),
             new RosterEntry(Other.Rack, new Guid(2, 0, 0, new byte[8]), Other.Generation, "2", false),
         };
-        Store = new SimStore(8, 16, new SuperblockState(Self.Rack, Self.Generation, 1, roster, new Dictionary<ShardId, Term>()), Fatal);
+        Store = new SimStore(frames, 2 * frames, new SuperblockState(Self.Rack, Self.Generation, 1, roster, new Dictionary<ShardId, Term>()), Fatal);
         Restart();
     }
 

@@ -68,8 +68,8 @@ internal sealed partial class EmbeddedCluster : IDisposable
             var path = IsDevice(i) ? _places.Device! : OwnFile(i);
             var layout = Region.Create(path, new RegionCreateOptions { SizeBytes = _options.RegionSize, PageSizeBytes = _options.PageSize, PoolId = _poolId, Force = IsDevice(i) });
             _racks.Add(StartRack(path, layout.RegionId, i));
-            // One after the other, so that rack numbers follow the order.
-            await WaitForAsync(() => !_racks[i].Rack.IsNone, $"rack {i} to register", ct).ConfigureAwait(false);
+            // One after the other, so that rack numbers follow the order; in the roster, so that the first allocation finds room in all of them.
+            await WaitForAsync(() => _master.Roster.Entries.Any(entry => entry.RegionId == layout.RegionId), $"rack {i} to register", ct).ConfigureAwait(false);
         }
     }
 
