@@ -8,8 +8,13 @@ namespace Rcmp.Cluster.Actors;
 /// <summary>Where the network's messages for this rack arrive; the host outlives it.</summary>
 internal sealed class RackActor : ReceiveActor
 {
-    public RackActor(RackHost host, Action<RegistrationRefused> refused)
+    public RackActor(RackHost host, Action accepted, Action<RegistrationRefused> refused)
     {
+        Receive<RackRegistered>(registered =>
+        {
+            accepted();
+            host.Deliver(registered);
+        });
         Receive<RegistrationRefused>(refusal =>
         {
             host.Deliver(refusal);

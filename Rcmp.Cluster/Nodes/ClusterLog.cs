@@ -26,8 +26,8 @@ internal static partial class ClusterLog
     [LoggerMessage(2006, LogLevel.Information, "The master starts here.")]
     public static partial void MasterStarted(ILogger log);
 
-    [LoggerMessage(2007, LogLevel.Warning, "No master in this cluster, but {Seed} answers: joining it.")]
-    public static partial void MasterElsewhere(ILogger log, string seed);
+    [LoggerMessage(2007, LogLevel.Warning, "The pool is in two clusters: {Seed} is in one of {Members} nodes (with a master: {HasMaster}), which stays. Joining it.")]
+    public static partial void OtherCluster(ILogger log, string seed, int members, bool hasMaster);
 
     [LoggerMessage(2008, LogLevel.Information, "Session {Session} attached again from {Client}.")]
     public static partial void SessionAttached(ILogger log, SessionToken session, string client);

@@ -1,7 +1,9 @@
 using Akka.Actor;
 using Akka.Configuration;
 using Microsoft.Extensions.Logging;
+using Rcmp.Cluster.Actors;
 using Rcmp.Cluster.Configuration;
+using Rcmp.Cluster.Messages;
 
 namespace Rcmp.Cluster.Nodes;
 
@@ -86,7 +88,10 @@ internal abstract class ClusterNode : IAsyncDisposable
     }
 
     /// <summary>Ends the present system; the next one joins what answers at the seeds.</summary>
-    protected void Rejoin(string seed) => _rejoin.TrySetResult(seed);
+    private void OnOtherCluster(ClusterStanding other)
+    {
+        if (_rejoin.TrySetResult(other.AskedNode)) ClusterLog.OtherCluster(Log, other.AskedNode, other.Members, other.HasMaster);
+    }
 
     private async Task RunCoreAsync(CancellationToken ct)
     {
@@ -129,6 +134,8 @@ internal abstract class ClusterNode : IAsyncDisposable
         var up = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         cluster.RegisterOnMemberUp(() => up.TrySetResult());
         Begin(system, cluster.SelfAddress.ToString());
+        var watchInterval = Timing.GetTimeSpan("roster-interval");
+        system.ActorOf(Props.Create(() => new ClusterWatchActor(_options, watchInterval, OnOtherCluster)), "rcmp-cluster-watch");
         var cancelled = Task.Delay(Timeout.Infinite, ct);
         Task[] ends = [system.WhenTerminated, _failed.Task, _rejoin.Task, cancelled];
 
@@ -153,7 +160,7 @@ internal abstract class ClusterNode : IAsyncDisposable
         }
         await Task.WhenAny(ends).ConfigureAwait(false);
         if (_failed.Task.IsCompleted) throw await _failed.Task.ConfigureAwait(false);
-        return _rejoin.Task.IsCompleted ? $"a master answers at {await _rejoin.Task.ConfigureAwait(false)}, which is in another cluster" : "the cluster has removed this node";
+        return _rejoin.Task.IsCompleted ? $"the node at {await _rejoin.Task.ConfigureAwait(false)} is in another cluster, which stays" : "the cluster has removed this node";
     }
 
     private static async Task StopAsync(ActorSystem system, bool isLeaving)

@@ -17,6 +17,7 @@ internal sealed class RackNode : ClusterNode
 
     private readonly RackNodeOptions _options;
     private AkkaRackTransport? _transport;
+    private volatile bool _accepted;
 
     /// <summary>Attaches the region (formats it first if it does not exist and a size is configured) and starts to serve it.</summary>
     public RackNode(RackNodeOptions options, ILoggerFactory loggers)
@@ -45,12 +46,10 @@ internal sealed class RackNode : ClusterNode
         var directory = DirectoryRegion.StartDirectory(system, _options.Node, roster, Fatal, Loggers);
         var master = DirectoryRegion.StartMasterProxy(system);
         DirectoryRegion.StartRoster(system, roster, Host.Deliver, Log);
-        system.ActorOf(Props.Create(() => new RackActor(Host, OnRefused)).WithDispatcher(SystemConfig.Dispatcher), Paths.Rack);
+        system.ActorOf(Props.Create(() => new RackActor(Host, OnAccepted, OnRefused)).WithDispatcher(SystemConfig.Dispatcher), Paths.Rack);
         system.ActorOf(
             Props.Create(() => new SessionManagerActor(Host, sessions, Log)).WithDispatcher(SystemConfig.Dispatcher), Paths.Sessions);
         system.ActorOf(Props.Create(() => new AdminActor(_options.Node, roster, master, Host)), Paths.Admin);
-        var watchInterval = Timing.GetTimeSpan("roster-interval");
-        system.ActorOf(Props.Create(() => new MasterWatchActor(_options.Node.SeedNodes, watchInterval, OnMasterElsewhere)), "rcmp-master-watch");
         _transport = new AkkaRackTransport(selfAddress, roster, directory, master, sessions, Fatal);
         Host.Attach(_transport);
     }
@@ -78,22 +77,19 @@ internal sealed class RackNode : ClusterNode
         }
     }
 
+    private void OnAccepted() => _accepted = true;
+
     private void OnRefused(RegistrationRefused refusal)
     {
-        // Waiting passes; a rack that has been serving is not stopped by a master that knows less.
-        if (refusal.Problem is RegistrationProblem.None or RegistrationProblem.Waiting || Ready.IsCompleted) return;
+        // Waiting passes; a rack that has been serving is not stopped by a master that knows less. One that was removed while it was down knows its number, and so is ready, before it hears of that.
+        var removedWhileDown = refusal.Problem == RegistrationProblem.Forgotten && !_accepted;
+        if (refusal.Problem is RegistrationProblem.None or RegistrationProblem.Waiting || (Ready.IsCompleted && !removedWhileDown)) return;
         ClusterLog.RegistrationRefused(Log, refusal.Problem.ToString(), refusal.Why);
         Fail(refusal.Problem switch
         {
             RegistrationProblem.RosterFull => new PoolExhaustedException(refusal.Why, isTransient: false),
             _ => new PoolMismatchException(refusal.Why),
         });
-    }
-
-    private void OnMasterElsewhere(NodeAddress seed)
-    {
-        ClusterLog.MasterElsewhere(Log, seed.ToString());
-        Rejoin(seed.ToString());
     }
 
     /// <summary>The region's id; formats the region first if there is none.</summary>

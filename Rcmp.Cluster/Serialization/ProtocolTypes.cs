@@ -130,6 +130,9 @@ internal static class ProtocolTypes
         ("at", typeof(PoolStatusAnswered)),
         ("ar", typeof(AskRackStatus)),
         ("aq", typeof(RackStatusAnswered)),
+        (null, typeof(ClusterStanding)),
+        ("ac", typeof(AskCluster)),
+        ("ak", typeof(ClusterAnswered)),
 
         ("dd", typeof(RowsPending)),
         ("di", typeof(AskHeat)),

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.Event;
+using Rcmp.Cluster.Actors;
 using Rcmp.Cluster.Configuration;
 using Rcmp.Cluster.Messages;
 using Rcmp.Cluster.Nodes;
@@ -28,6 +29,8 @@ internal sealed class AdminActor : ReceiveActor, IWithTimers
         Receive<RackStatusAnswered>(Collect);
         Receive<GatherEnded>(ended => Answer(ended.Request));
         ReceiveAsync<AskRackStatus>(AnswerForRackAsync, _ => host is not null);
+        // One that is not in a cluster yet has nothing to say: whoever asks would join nothing.
+        Receive<AskCluster>(_ => Sender.Tell(new ClusterAnswered(options.PoolId, ClusterWatchActor.StandingOf(_cluster)), Self), _ => _cluster.SelfMember.Status == MemberStatus.Up);
         Receive<ForgetRack>(order => master.Tell(order, ActorRefs.NoSender));
         Receive<DrainRack>(order => master.Tell(order, ActorRefs.NoSender));
     }

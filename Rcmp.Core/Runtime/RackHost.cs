@@ -52,6 +52,7 @@ internal sealed partial class RackHost : IDisposable
             _sessions = new SessionTable(_region, _guards, options.RuntimeDirectory);
             AdoptSessions();
             _store = new RegionStore(_region);
+            RefuseIfRemoved(_store.State);
             var found = _store.Reattach(_guards, ReattachBudgetNs);
             Key = new Guid(RandomNumberGenerator.GetBytes(16));
             _server = fabric.Expose(_region, new FabricServerOptions(
@@ -95,7 +96,7 @@ internal sealed partial class RackHost : IDisposable
     /// <summary>Attaches the region and starts to serve it.</summary>
     /// <exception cref="RegionBusyException">Another daemon has it.</exception>
     /// <exception cref="RegionDamagedException">It is not a region, or damaged.</exception>
-    /// <exception cref="PoolMismatchException">It is of another pool or page size.</exception>
+    /// <exception cref="PoolMismatchException">It is of another pool or page size, or was removed from the pool.</exception>
     public static RackHost Start(RackHostOptions options, IFabric fabric, ILogger log) => new(options, fabric, log);
 
     /// <summary>Gives the host a way to reach the others, and has it register with the master. Replaces an earlier one.</summary>
@@ -132,6 +133,13 @@ internal sealed partial class RackHost : IDisposable
         _timer.Join();
         DisposeParts();
         _timerWake.Dispose();
+    }
+
+    /// <summary>Nobody in the pool would speak with it, and its clients would take pages for existing that are gone.</summary>
+    private void RefuseIfRemoved(SuperblockState state)
+    {
+        if (state.Roster.Any(entry => entry.Rack == state.Rack && entry.Forgotten))
+            throw new PoolMismatchException($"{_options.RegionPath}: rack {state.Rack} was removed from the pool (drained or forgotten). Recreate its region to join as a new one: rcmp region create --force.");
     }
 
     private void DisposeParts()

@@ -17,15 +17,7 @@ public sealed class RackHostTests
     public async Task DeadlinesSurviveManyWhoAskAtOnce(int run)
     {
         using var fixture = new RegionFixture();
-        var settings = new PoolSettings(fixture.PoolId, 4096, 4, RegionLayout.FormatVersion);
-        var options = new RackHostOptions
-        {
-            RegionPath = fixture.Path,
-            RuntimeDirectory = fixture.RuntimeDirectory,
-            FabricAddress = $"local://timers-{run}-{Guid.NewGuid():n}",
-            // No master answers: the rack registers again every millisecond.
-            Core = new RackCoreOptions { Settings = settings, RegionId = fixture.Layout.RegionId, ResendMinNs = 1_000_000, ResendMaxNs = 2_000_000 },
-        };
+        var options = Options(fixture, $"local://timers-{run}-{Guid.NewGuid():n}");
         using var host = RackHost.Start(options, new NativeFabric(), NullLogger.Instance);
         var transport = new RegistrationCounter();
         host.Attach(transport);
@@ -41,6 +33,33 @@ public sealed class RackHostTests
         await Eventually.TrueAsync(() => transport.Count > before + 100, "the rack to go on registering when nobody asks");
         Assert.Null(transport.FatalError);
     }
+
+    [Fact]
+    public void ARackThatWasRemovedFromThePoolIsRefused()
+    {
+        using var fixture = new RegionFixture();
+        using (var region = Region.OpenDaemon(fixture.Path, RegionExpectations.Any))
+        {
+            var store = new RegionStore(region);
+            store.SaveState(store.State with { Rack = new RackId(3), Roster = [new RosterEntry(new RackId(3), fixture.Layout.RegionId, store.State.Generation, "", Forgotten: true)] });
+        }
+
+        var options = Options(fixture, "local://removed");
+        var refusal = Assert.Throws<PoolMismatchException>(() => RackHost.Start(options, new NativeFabric(), NullLogger.Instance));
+        Assert.Contains("rack 3 was removed from the pool", refusal.Message, StringComparison.Ordinal);
+    }
+
+    private static RackHostOptions Options(RegionFixture fixture, string fabric) => new()
+    {
+        RegionPath = fixture.Path,
+        RuntimeDirectory = fixture.RuntimeDirectory,
+        FabricAddress = fabric,
+        // No master answers: the rack registers again every millisecond.
+        Core = new RackCoreOptions
+        {
+            Settings = new PoolSettings(fixture.PoolId, 4096, 4, RegionLayout.FormatVersion), RegionId = fixture.Layout.RegionId, ResendMinNs = 1_000_000, ResendMaxNs = 2_000_000,
+        },
+    };
 
     private sealed class RegistrationCounter : IRackTransport
     {

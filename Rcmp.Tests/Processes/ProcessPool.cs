@@ -13,12 +13,15 @@ internal sealed class ProcessPool : IAsyncDisposable
 
     public LocalCluster Cluster { get; }
 
-    public static async Task<ProcessPool> StartAsync(int racks = 2, params (string Key, string Value)[] settings)
+    public static Task<ProcessPool> StartAsync(int racks = 2, params (string Key, string Value)[] settings) => StartAsync(1, racks, settings);
+
+    public static async Task<ProcessPool> StartAsync(int masters, int racks, params (string Key, string Value)[] settings)
     {
         var directory = Directory.CreateTempSubdirectory("rcmp-test-").FullName;
         var options = new LocalClusterOptions
         {
             Directory = directory,
+            Masters = masters,
             Racks = racks,
             RegionSize = ByteSize.MiB(32),
             Ephemeral = true,

@@ -144,4 +144,39 @@ public class MasterCoreTests
         master.Handle(new DrainRack(default, "repeated", new RackId(1)), 1, _effects);
         Assert.Contains(_effects.Sent, s => s is { Node: "repeated", Message: AdminAnswered { Ok: true } });
     }
+
+    [Fact]
+    public void ARemovalIsAnsweredWhenARackThatStaysHasStoredIt()
+    {
+        var master = NewMaster();
+        Join(master, 1);
+        Join(master, 2);
+        var before = master.Roster;
+        var order = new ForgetRack(new RequestId(5), "operator", new RackId(2));
+        master.Handle(order, 1, _effects);
+        master.Handle(order, 1, _effects);
+        master.Handle(Register(1, 1, roster: before), 1, _effects);
+        Assert.DoesNotContain(_effects.Sent, s => s.Message is AdminAnswered);
+        var removed = master.Roster;
+        master.Handle(Register(1, 1, roster: removed), 1, _effects);
+        Assert.True(Assert.Single(_effects.Sent.Select(s => s.Message).OfType<AdminAnswered>()).Ok);
+
+        // Later ones are answered at once, also by a master that has heard of it from the rack.
+        var second = NewMaster();
+        second.Handle(Register(1, 1, roster: removed), 1, _effects);
+        second.Handle(order with { ReplyTo = "again" }, 1, _effects);
+        Assert.Contains(_effects.Sent, s => s is { Node: "again", Message: AdminAnswered { Ok: true } });
+    }
+
+    [Fact]
+    public void ARemovalThatNobodyCouldRememberIsRefused()
+    {
+        var first = NewMaster();
+        Join(first, 1);
+        Join(first, 2);
+        var second = NewMaster();
+        second.Handle(first.Roster, 1, _effects);
+        second.Handle(new ForgetRack(default, "operator", new RackId(2)), 1, _effects);
+        Assert.False(_effects.Last<AdminAnswered>().Ok);
+    }
 }

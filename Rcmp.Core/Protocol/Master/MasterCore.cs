@@ -8,6 +8,10 @@ internal sealed class MasterCore(MasterOptions options)
     private readonly Dictionary<RackId, Member> _members = [];
     private readonly Dictionary<Guid, RackId> _promised = [];
     private readonly Dictionary<RackId, DrainRack> _drains = [];
+
+    /// <summary>Removals that a rack which stays has stored: they outlive this master.</summary>
+    private readonly HashSet<RackId> _keptRemovals = [];
+    private readonly Dictionary<RackId, List<(string ReplyTo, AdminAnswered Answer)>> _removalsToAnswer = [];
     private PoolSettings? _settings = options.Settings;
     private long _startedNs = long.MinValue;
 
@@ -53,6 +57,7 @@ internal sealed class MasterCore(MasterOptions options)
         var before = Roster;
         Roster = RosterMerge.Merge(Roster, new RosterChanged(m.RosterVersion, m.Roster));
         NoteDrained(m, before, effects);
+        NoteKeptRemovals(m, effects);
         var number = m.Rack;
         if (!number.IsNone)
         {
@@ -83,8 +88,39 @@ internal sealed class MasterCore(MasterOptions options)
 
     private static bool IsRemoved(RosterChanged roster, RackId rack) => roster.Entries.Any(e => e.Rack == rack && e.Forgotten);
 
-    private static void AnswerDrained(DrainRack drain, IMasterEffects effects) =>
-        effects.SendToNode(drain.ReplyTo, new AdminAnswered(drain.Request, true, $"rack {drain.Rack} is empty and removed"));
+    private void AnswerDrained(DrainRack drain, IMasterEffects effects) =>
+        AnswerRemoval(drain.Rack, drain.ReplyTo, new AdminAnswered(drain.Request, true, $"rack {drain.Rack} is empty and removed"), effects);
+
+    private void NoteKeptRemovals(RegisterRack m, IMasterEffects effects)
+    {
+        foreach (var entry in m.Roster)
+        {
+            if (!entry.Forgotten || entry.Rack == m.Rack) continue;
+            _keptRemovals.Add(entry.Rack);
+            if (!_removalsToAnswer.Remove(entry.Rack, out var waiting)) continue;
+            foreach (var (replyTo, answer) in waiting) effects.SendToNode(replyTo, answer);
+        }
+    }
+
+    /// <summary>Answers when a rack that stays has stored the removal: this master may be gone in the next moment, and whoever gave the order clears the region away.</summary>
+    private void AnswerRemoval(RackId rack, string replyTo, AdminAnswered answer, IMasterEffects effects)
+    {
+        if (_keptRemovals.Contains(rack) || Roster.Entries.All(e => e.Forgotten))
+        {
+            effects.SendToNode(replyTo, answer);
+            return;
+        }
+
+        if (_members.Count == 0)
+        {
+            effects.SendToNode(replyTo, answer with { Ok = false, Message = $"no other rack is there that could remember that rack {rack} is removed: start one, and repeat this" });
+            return;
+        }
+
+        if (!_removalsToAnswer.TryGetValue(rack, out var waiting)) _removalsToAnswer[rack] = waiting = [];
+        waiting.RemoveAll(w => w.Answer.Request == answer.Request);
+        waiting.Add((replyTo, answer));
+    }
 
     private static string? Mismatch(PoolSettings pool, PoolSettings rack)
     {
@@ -218,7 +254,7 @@ internal sealed class MasterCore(MasterOptions options)
         }
 
         Forget(entry, effects);
-        effects.SendToNode(m.ReplyTo, new AdminAnswered(m.Request, true, $"rack {m.Rack} is removed; pages that were only there are gone"));
+        AnswerRemoval(m.Rack, m.ReplyTo, new AdminAnswered(m.Request, true, $"rack {m.Rack} is removed; pages that were only there are gone"), effects);
     }
 
     private void Forget(RosterEntry entry, IMasterEffects effects)

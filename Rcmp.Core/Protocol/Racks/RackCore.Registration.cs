@@ -113,10 +113,16 @@ internal sealed partial class RackCore
         }
 
         _fx.RosterKnown(merged);
+        var removalKept = false;
         foreach (var entry in merged.Entries)
         {
-            if (entry.Forgotten && _forgotten.Add(entry.Rack) && entry.Rack == Self.Rack)
-                _fx.Log(RackLogLevel.Error, $"An operator removed rack {Self.Rack} from the pool: recreate its region (rcmp region create --force) to join again.");
+            if (entry.Forgotten && _forgotten.Add(entry.Rack))
+            {
+                removalKept = true;
+                if (entry.Rack == Self.Rack)
+                    _fx.Log(RackLogLevel.Error, $"An operator removed rack {Self.Rack} from the pool: recreate its region (rcmp region create --force) to join again.");
+            }
+
             var over = entry.Forgotten;
             if (_owners.TryGetValue(entry.Rack, out var owner) && (over || entry.Generation.CompareTo(owner.Id.Owner.Generation) > 0))
                 KillLink(owner, confirmed: true);
@@ -130,6 +136,8 @@ internal sealed partial class RackCore
         }
 
         FreePagesOfForgotten();
+        // Whoever gave the order waits to hear that the removal is stored.
+        if (removalKept) SendRegistration();
     }
 
     private void OnEmptyRack(EmptyRack m)
