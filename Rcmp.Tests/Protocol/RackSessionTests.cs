@@ -1,0 +1,59 @@
+using Rcmp.Protocol;
+using Rcmp.Protocol.Messages;
+
+namespace Rcmp.Tests.Protocol;
+
+/// <summary>What a rack does, and waits for, when pages of a session are in several racks.</summary>
+public class RackSessionTests
+{
+    private readonly RackRig _rig = new();
+
+    [Fact]
+    public void AnAcknowledgementIsAnsweredWhenEveryRackThatHasAPartKnowsOfIt()
+    {
+        _rig.Give(new NodeJoined("1"));
+        var request = _rig.NewRequest();
+        _rig.Give(new AllocatePages(RackRig.Session, request, 7, false));
+        var asked = _rig.Last<AskRoom>()!;
+        Assert.Equal(1, asked.Count);
+        _rig.Give(new RoomOffered(RackRig.Self, asked.Request, ValueList<RackRoom>.Of(new RackRoom(RackRig.Other.Rack, 1))));
+        var part = _rig.Last<HostPages>()!;
+        _rig.Give(new PagesHosted(RackRig.Other, RackRig.Self, request, part.First, 1, true));
+        var first = _rig.Last<PagesAllocated>()!.First;
+
+        var acknowledgement = _rig.NewRequest();
+        _rig.Give(new AcknowledgeAllocation(RackRig.Session, acknowledgement, first, 7));
+        Assert.DoesNotContain(_rig.Sent.OfType<RequestDone>(), done => done.Request == acknowledgement);
+        _rig.Give(new HostedSettled(RackRig.Other, RackRig.Self, _rig.Last<SettleHosted>()!.Request, part.First));
+        Assert.Equal(RequestStatus.Ok, Assert.Single(_rig.Sent.OfType<RequestDone>(), done => done.Request == acknowledgement).Status);
+    }
+
+    [Fact]
+    public void PagesThatSessionsOfAForgottenRackHaveHereAreFreed()
+    {
+        var page = new PageId((2UL << 40) + 5);
+        _rig.Give(new HostPages(RackRig.Other, RackRig.Self, _rig.NewRequest(), new SessionToken(5), true, page, 1));
+        Assert.True(_rig.Last<PagesHosted>()!.Ok);
+        _rig.Sent.Clear();
+        var forgotten = _rig.Store.State.Roster.Select(entry => entry with { Forgotten = entry.Rack == RackRig.Other.Rack });
+        _rig.Give(new RosterChanged(2, ValueList<RosterEntry>.Of(forgotten)));
+        Assert.Equal(page, _rig.Last<FreeRequest>()!.Page);
+    }
+
+    [Fact]
+    public void ASessionsEndIsAskedOfEveryRackTwice()
+    {
+        var request = _rig.NewRequest();
+        _rig.Give(new CloseSession(RackRig.Session, request));
+        for (var round = 1; round <= 2; round++)
+        {
+            Assert.Empty(_rig.Sent.OfType<RequestDone>());
+            Assert.Single(_rig.Sent.OfType<SessionEnded>());
+            _rig.Sent.RemoveAll(message => message is SessionEnded);
+            _rig.Give(new SessionForgotten(RackRig.Other, RackRig.Self, RackRig.Session));
+        }
+
+        Assert.Equal(request, _rig.Last<RequestDone>()!.Request);
+        Assert.Empty(_rig.Sent.OfType<SessionEnded>());
+    }
+}
