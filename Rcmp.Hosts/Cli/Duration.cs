@@ -15,7 +15,7 @@ internal readonly record struct Duration(TimeSpan Value)
         return ok;
     }
 
-    public static string Complaint(string? text) => $"'{text}' is not a duration: write a number and ms, s or m, such as 10s";
+    public static string Complaint(string? text) => $"'{text}' is not a duration: write a number and ms, s, m or h, such as 10s";
 
     public override string ToString()
     {

@@ -55,11 +55,15 @@ internal sealed class SimulateCommand : RcmpCommand
         }
 
         var time = context.Has(_duration) ? context.Get(_duration)?.Value : null;
-        var found = SimSearch.Run(options, time is null ? context.Get(_seeds) ?? 1 : long.MaxValue, ct, time);
-        var shortest = found.Violations.Count == 0 ? null : SimShrinker.Shrink(options with { Seed = found.Violations[0].Seed }, TimeSpan.FromSeconds(30));
+        var found = SimSearch.Run(
+            options, time is null ? context.Get(_seeds) ?? 1 : long.MaxValue, ct, time,
+            progress: so => context.Error.WriteLine($"{so.Elapsed.TotalMinutes,6:0.0} min  {so.Seeds} seeds, {Counts.Short(so.Steps)} steps, {so.Violations.Count} broke a rule"));
+        // Whoever ends a long run wants what it has found, soon.
+        var shortest = found.Violations.Count == 0 || ct.IsCancellationRequested ? null : SimShrinker.Shrink(options with { Seed = found.Violations[0].Seed }, TimeSpan.FromSeconds(30));
         if (shortest is not null) PrintSchedule(text, found.Violations[0], shortest);
         if (json) JsonOutput.Write(context.Out, ToJson(options, found, shortest));
         else PrintSummary(text, found);
+        ct.ThrowIfCancellationRequested();
         return Task.FromResult(found.Violations.Count == 0 ? ExitCodes.Done : ExitCodes.CheckFailed);
     }
 
@@ -77,13 +81,13 @@ internal sealed class SimulateCommand : RcmpCommand
         violations = found.Violations.Count,
         faults = found.Faults.Counts,
         stepsPerSecond = Math.Round(found.StepsPerSecond),
-        violation = shortest is null ? null : new
+        violation = found.Violations.Count == 0 ? null : new
         {
-            seed = shortest.Seed,
+            seed = found.Violations[0].Seed,
             rule = found.Violations[0].Violation,
             step = found.Violations[0].Steps,
-            shortest = shortest.Violation,
-            schedule = shortest.Schedule.Made.Select(m => string.Create(CultureInfo.InvariantCulture, $"{m.NowNs / 1000.0:0.000} us: {m.What}")),
+            shortest = shortest?.Violation,
+            schedule = shortest?.Schedule.Made.Select(m => string.Create(CultureInfo.InvariantCulture, $"{m.NowNs / 1000.0:0.000} us: {m.What}")),
         },
     };
 
