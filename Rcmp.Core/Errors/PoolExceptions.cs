@@ -15,7 +15,7 @@ public class PoolException : Exception
 public sealed class PageNotFoundException(string message) : PoolException(message);
 
 /// <summary>The page's rack, or what would say where the page is, cannot be reached within the configured time.</summary>
-public sealed class PageUnavailableException(string message, Exception? innerException = null) : PoolException(message, true, innerException);
+public sealed class PageUnavailableException(string message, Exception? innerException = null) : PoolException(FailurePage.See(message, "page-unavailable"), true, innerException);
 
 /// <summary>No room: frames, sessions, or another resource of the pool is used up. Nothing was allocated.</summary>
 public sealed class PoolExhaustedException(string message, bool isTransient = true) : PoolException(FailurePage.See(message, "pool-full"), isTransient);

@@ -51,6 +51,20 @@ internal static unsafe class RegionInspector
             path, region.Layout, daemon, StateCopies.Read(region.Base + region.Layout.StateOffset)?.State, frames, entries, links, ReadSessions(region));
     }
 
+    /// <summary>The pages that the region's rows say it owns.</summary>
+    public static IReadOnlyList<PageId> ResidentPages(string path)
+    {
+        using var region = Region.OpenInspector(path);
+        var pages = new List<PageId>();
+        for (long frame = 0; frame < region.Layout.FrameCount; frame++)
+        {
+            var row = RegionStore.Mask(FrameRow.FromWords(new ReadOnlySpan<ulong>(region.FrameTable + frame * 8, 8)));
+            if (row.State == RowState.Resident) pages.Add(row.Page);
+        }
+
+        return pages;
+    }
+
     /// <summary>Whether a daemon holds the region's lock.</summary>
     public static bool IsDaemonRunning(string path)
     {

@@ -5,7 +5,7 @@ using Rcmp.Hosts.Local;
 namespace Rcmp.Hosts.Chaos;
 
 /// <summary>One client of a run, from outside: a process that is killed now and then, and started again with the same journal.</summary>
-internal sealed class ChaosClient(string configuration, ChaosAssignment assignment, Action<string> violation) : IAsyncDisposable
+internal sealed class ChaosClient(string configuration, IReadOnlyList<string> launcher, ChaosAssignment assignment, Action<string> violation) : IAsyncDisposable
 {
     private static readonly TimeSpan StartRetry = TimeSpan.FromMilliseconds(300);
 
@@ -23,7 +23,7 @@ internal sealed class ChaosClient(string configuration, ChaosAssignment assignme
         {
             try
             {
-                _process = await ClientProcess.StartAsync(configuration, ct);
+                _process = await ClientProcess.StartAsync(configuration, ct, launcher);
                 break;
             }
             catch (CommandException e) when (e.ExitCode == ExitCodes.Unreachable)

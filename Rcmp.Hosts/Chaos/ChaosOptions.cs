@@ -15,6 +15,12 @@ internal sealed record ChaosOptions
 
     public int Clients { get; init; } = 3;
 
+    /// <summary>This process is where it may make networks (<see cref="Local.LinkNamespace"/>), and cuts links.</summary>
+    public bool CutsLinks { get; init; }
+
+    /// <summary>Otherwise: why it does not.</summary>
+    public string LinksNotCut { get; init; } = "not asked for";
+
     /// <summary>Logs and journals are kept.</summary>
     public bool Keep { get; init; }
 }

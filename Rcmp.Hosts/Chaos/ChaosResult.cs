@@ -3,7 +3,7 @@ namespace Rcmp.Hosts.Chaos;
 /// <summary>A fault that was injected, and how long its healing took.</summary>
 /// <param name="Fault">What.</param>
 /// <param name="AtSeconds">Since the clients began.</param>
-/// <param name="Recovery">From the restart, or the continuation, until the pool was whole (nodes) or the client worked again.</param>
+/// <param name="Recovery">From the restart, the continuation, or the repair of the links, until the pool was whole (nodes) or the client worked again.</param>
 internal sealed record FaultSeen(Fault Fault, double AtSeconds, TimeSpan Recovery);
 
 /// <summary>Times of recovery in nanoseconds.</summary>
@@ -24,6 +24,12 @@ internal sealed record ChaosResult
     public required ulong Seed { get; init; }
 
     public required double Seconds { get; init; }
+
+    /// <summary>Links between nodes were cut too.</summary>
+    public required bool LinksCut { get; init; }
+
+    /// <summary>Why they were not.</summary>
+    public string? LinksNotCut { get; init; }
 
     /// <summary>How many of each kind were injected.</summary>
     public required IReadOnlyDictionary<string, int> Faults { get; init; }

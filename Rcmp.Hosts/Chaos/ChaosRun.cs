@@ -25,6 +25,7 @@ internal sealed class ChaosRun(ChaosOptions options, Action<string> say)
     public async Task<(ChaosResult Result, IReadOnlyList<FaultSeen> Seen)> RunAsync(CancellationToken ct)
     {
         var directory = Path.Combine(Path.GetTempPath(), $"rcmp-chaos-{Environment.ProcessId}-{options.Seed}");
+        var network = options.CutsLinks ? await LinkNetwork.CreateAsync(LocalClusterOptions.NamesOf(options.Masters, options.Racks)) : null;
         var cluster = LocalCluster.Prepare(
             new LocalClusterOptions
             {
@@ -34,6 +35,7 @@ internal sealed class ChaosRun(ChaosOptions options, Action<string> say)
                 RegionSize = RegionSize,
                 TimingProfile = "fast",
                 Ephemeral = true,
+                Network = network,
                 // A call that waits for a dead rack gives up early enough for much to happen in a run.
                 Settings = new Dictionary<string, string> { ["rcmp.client.timeout"] = "4s" },
             },
@@ -68,12 +70,15 @@ internal sealed class ChaosRun(ChaosOptions options, Action<string> say)
 
     private ChaosClient Client(LocalCluster cluster, ChaosLayout layout, int number) => new(
         cluster.ClientConfiguration(number % options.Racks),
+        cluster.ClientLauncher(number % options.Racks),
         new ChaosAssignment(layout, number, Path.Combine(cluster.Directory, $"client{number}.journal"), options.Seed * 1000 + (ulong)number * 100_000),
         text => Find([text]));
 
+    private static string? Here(LocalCluster cluster) => cluster.Network is null ? null : LinkNetwork.Observer;
+
     private async Task<ChaosLayout> AllocateAsync(LocalCluster cluster, CancellationToken ct)
     {
-        await using var pool = await Commands.ClientTarget.ConnectAsync(cluster.ClientConfiguration(0), ct);
+        await using var pool = await Commands.ClientTarget.ConnectAsync(cluster.ClientConfiguration(0), ct, Here(cluster));
         return new ChaosLayout(await pool.AllocatePagesAsync(Pages, null, ct), pool.Info.PageSize, Pages, options.Clients);
     }
 
@@ -83,7 +88,7 @@ internal sealed class ChaosRun(ChaosOptions options, Action<string> say)
         using var over = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var health = WatchHealthAsync(cluster, over.Token);
         var injector = new FaultInjector(cluster, clients, _clock, Seen, text => Find([text]));
-        var plan = new FaultPlan(options.Seed, options.Masters, options.Racks, options.Clients);
+        var plan = new FaultPlan(options.Seed, options.Masters, options.Racks, options.Clients, options.CutsLinks);
         await Task.WhenAll(injector.RunAsync(plan.NextForNodes, options.Duration.Value, ct), injector.RunAsync(plan.NextForClients, options.Duration.Value, ct));
         if (await injector.ProblemAsync(ct) is { } problem) Find([problem]);
         _clock.Stop();
@@ -108,7 +113,7 @@ internal sealed class ChaosRun(ChaosOptions options, Action<string> say)
             var began = Stopwatch.GetTimestamp();
             try
             {
-                await using var pool = await Commands.ClientTarget.ConnectAsync(cluster.ClientConfiguration(rack), ct);
+                await using var pool = await Commands.ClientTarget.ConnectAsync(cluster.ClientConfiguration(rack), ct, Here(cluster));
                 var registers = new List<(int, int, RegisterRecord, ulong)>();
                 for (var c = 0; c < clients.Count; c++)
                     for (var r = 0; r < ChaosLayout.Registers; r++)
@@ -155,6 +160,8 @@ internal sealed class ChaosRun(ChaosOptions options, Action<string> say)
             var check = RegionInspector.Check(rack.Node.RegionPath!);
             Find(check.Findings.Select(f => $"region of {rack.Name}: {f}"));
         }
+        var owners = cluster.Racks.SelectMany(rack => RegionInspector.ResidentPages(rack.Node.RegionPath!).Select(page => (Page: page, rack.Name))).ToLookup(o => o.Page, o => o.Name);
+        Find(owners.Where(o => o.Count() > 1).Select(o => $"page {o.Key} belongs to {string.Join(" and to ", o)}"));
     }
 
     /// <summary>Logs and journals are copied out of what is removed.</summary>
@@ -191,6 +198,8 @@ internal sealed class ChaosRun(ChaosOptions options, Action<string> say)
             Ok = _findings.Count == 0 && _lost == 0,
             Seed = options.Seed,
             Seconds = Math.Round(_clock.Elapsed.TotalSeconds, 1),
+            LinksCut = options.CutsLinks,
+            LinksNotCut = options.CutsLinks ? null : options.LinksNotCut,
             Faults = Enum.GetValues<FaultKind>().ToDictionary(Word, kind => byKind.TryGetValue(Word(kind), out var seen) ? seen.Count : 0),
             RecoveryNs = byKind.ToDictionary(g => g.Key, g => RecoveryTimes.Of(g.Value)),
             Operations = journals.Sum(j => j.Operations),

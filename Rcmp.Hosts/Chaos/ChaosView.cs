@@ -20,11 +20,12 @@ internal static class ChaosView
         foreach (var title in new[] { "fault", "injected", "whole again after (median)", "(max)" }) table.AddColumn(title);
         foreach (var (kind, count) in result.Faults)
         {
+            if (count == 0 && !result.LinksCut && Fault.IsOfLinks(Enum.Parse<FaultKind>(kind, true))) continue;
             var times = result.RecoveryNs.GetValueOrDefault(kind);
             table.AddRow(Describe(kind), count.ToString(CultureInfo.InvariantCulture), Seconds(times?.Median), Seconds(times?.Max));
         }
         console.Write(table);
-        writer.WriteLine("links between nodes are not cut: that takes network namespaces, and a stopped node looks the same to the others");
+        if (!result.LinksCut) writer.WriteLine($"links between nodes are not cut: {result.LinksNotCut}");
         writer.WriteLine(
             $"{Counts.Short(result.Operations)} operations; {Counts.Short(result.AcknowledgedWrites)} writes acknowledged, {result.UnknownWrites} of unknown outcome ({result.LateWrites} took effect late), "
             + $"{Counts.Short(result.TransientErrors)} transient errors; in the end a new client had read everything after {Seconds(result.ReadableNs)}");
@@ -47,6 +48,13 @@ internal static class ChaosView
         "stopMaster" => "master stopped",
         "killClient" => "client killed",
         "stopClient" => "client stopped",
+        "cutRack" => "rack cut off",
+        "deafRack" => "rack that hears nobody",
+        "muteRack" => "rack that nobody hears",
+        "cutMaster" => "master cut off",
+        "deafMaster" => "master that hears nobody",
+        "muteMaster" => "master that nobody hears",
+        "cutPair" => "two nodes cut from each other",
         _ => kind,
     };
 

@@ -12,7 +12,8 @@ internal sealed class FaultInjector(LocalCluster cluster, IReadOnlyList<ChaosCli
     /// <summary>The pool must be whole so long in a row before it counts: a node that was stopped does not know at once that it was removed.</summary>
     private static readonly TimeSpan WholeFor = TimeSpan.FromSeconds(1.5);
 
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     /// <summary>One fault after the other until the time is over; all are healed when it returns.</summary>
@@ -27,29 +28,34 @@ internal sealed class FaultInjector(LocalCluster cluster, IReadOnlyList<ChaosCli
         }
     }
 
-    /// <summary>Waits until the pool is whole, and says what is wrong if it does not become so, or is whole in two parts.</summary>
+    /// <summary>Waits until the pool is whole, and says what is wrong if it does not become so.</summary>
     public async Task<string?> ProblemAsync(CancellationToken ct)
     {
         try
         {
             await WaitWholeAsync(ct);
+            return null;
         }
         catch (TimeoutException e)
         {
             return e.Message;
         }
-        await using var monitor = PoolMonitor.Of(cluster);
+    }
+
+    /// <summary>Whether the nodes name different masters, or one does not answer: a pool may be whole in two parts.</summary>
+    private async Task<string?> SplitAsync(PoolMonitor monitor, CancellationToken ct)
+    {
         var masters = new Dictionary<string, string>();
         foreach (var node in cluster.Nodes)
         {
             if (!NodeAddress.TryParse(node.Node.Address, out var address)) continue;
             try
             {
-                masters[node.Name] = (await monitor.Admin.QueryStatusAsync(address, Patience, ct)).Master;
+                masters[node.Name] = (await monitor.Admin.QueryStatusAsync(address, AnswerTime, ct)).Master;
             }
             catch (PoolNotConnectedException e)
             {
-                return Failures.OneLine(e);
+                return $"{node.Name}: {Failures.OneLine(e)}";
             }
         }
         return masters.Values.Distinct().Count() == 1 ? null : $"the nodes are in different clusters, by their masters: {string.Join(", ", masters.Select(m => $"{m.Key} {m.Value}"))}";
@@ -65,7 +71,8 @@ internal sealed class FaultInjector(LocalCluster cluster, IReadOnlyList<ChaosCli
             {
                 FaultKind.KillRack or FaultKind.StopRack => await OnNodeAsync(cluster.Racks[fault.Target], fault, ct),
                 FaultKind.KillMaster or FaultKind.StopMaster => await OnNodeAsync(cluster.Masters[fault.Target], fault, ct),
-                _ => await OnClientAsync(clients[fault.Target], fault, ct),
+                FaultKind.KillClient or FaultKind.StopClient => await OnClientAsync(clients[fault.Target], fault, ct),
+                _ => await OnLinksAsync(cluster.Network!, fault, ct),
             };
         }
         catch (Exception e) when (e is TimeoutException or CommandException)
@@ -87,6 +94,34 @@ internal sealed class FaultInjector(LocalCluster cluster, IReadOnlyList<ChaosCli
         return await WaitWholeAsync(ct) - healed;
     }
 
+    private async Task<TimeSpan> OnLinksAsync(LinkNetwork network, Fault fault, CancellationToken ct)
+    {
+        TimeSpan healed;
+        try
+        {
+            await network.CutAsync(LinksOf(network, fault));
+            await Task.Delay(fault.Held, ct);
+        }
+        finally
+        {
+            healed = clock.Elapsed;
+            await network.HealAllAsync();
+        }
+        return await WaitWholeAsync(ct) - healed;
+    }
+
+    private IEnumerable<Link> LinksOf(LinkNetwork network, Fault fault)
+    {
+        var node = fault.Kind == FaultKind.CutPair ? cluster.Nodes[fault.Target].Name : fault.Name;
+        return fault.Kind switch
+        {
+            FaultKind.CutPair => [new Link(node, cluster.Nodes[fault.Other].Name), new Link(cluster.Nodes[fault.Other].Name, node)],
+            FaultKind.DeafRack or FaultKind.DeafMaster => network.LinksTo(node),
+            FaultKind.MuteRack or FaultKind.MuteMaster => network.LinksFrom(node),
+            _ => network.LinksTo(node).Concat(network.LinksFrom(node)),
+        };
+    }
+
     private async Task<TimeSpan> OnClientAsync(ChaosClient client, Fault fault, CancellationToken ct)
     {
         if (fault.IsKill) await client.KillAsync();
@@ -104,7 +139,7 @@ internal sealed class FaultInjector(LocalCluster cluster, IReadOnlyList<ChaosCli
         return clock.Elapsed - healed;
     }
 
-    /// <summary>Until every rack is registered and there is a master; returns since when.</summary>
+    /// <summary>Until there is a master, the same for all nodes, and every rack is registered; returns since when.</summary>
     private async Task<TimeSpan> WaitWholeAsync(CancellationToken ct)
     {
         await using var monitor = PoolMonitor.Of(cluster);
@@ -115,6 +150,7 @@ internal sealed class FaultInjector(LocalCluster cluster, IReadOnlyList<ChaosCli
         {
             if (await StatusAsync(monitor, ct) is not { } status) since = null;
             else if (Missing(status) is { } missing) (since, last) = (null, missing);
+            else if (await SplitAsync(monitor, ct) is { } split) (since, last) = (null, split);
             else since ??= clock.Elapsed;
             if (since is { } whole && clock.Elapsed - whole >= WholeFor) return whole;
             await Task.Delay(Poll, ct);

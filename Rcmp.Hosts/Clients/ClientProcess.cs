@@ -35,13 +35,12 @@ internal sealed class ClientProcess : IAsyncDisposable
     public int ProcessId => _process.Id;
 
     /// <summary>Connected when it returns.</summary>
-    public static async Task<ClientProcess> StartAsync(string configuration, CancellationToken ct)
+    public static async Task<ClientProcess> StartAsync(string configuration, CancellationToken ct, IReadOnlyList<string>? launcher = null)
     {
         var self = SelfLauncher.Describe(["client-process", "--config", configuration]);
         // A session of its own: a terminal's Ctrl-C is for the program that a person started, which then ends this one in order.
         var start = new ProcessStartInfo("setsid") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        start.ArgumentList.Add(self.FileName);
-        foreach (var argument in self.ArgumentList) start.ArgumentList.Add(argument);
+        foreach (var argument in (IEnumerable<string>)[.. launcher ?? [], self.FileName, .. self.ArgumentList]) start.ArgumentList.Add(argument);
         var client = new ClientProcess(Process.Start(start) ?? throw CommandException.Missing("a process could not be started"));
         try
         {

@@ -1,25 +1,28 @@
 using System.CommandLine;
 using Rcmp.Hosts.Chaos;
 using Rcmp.Hosts.Cli;
+using Rcmp.Hosts.Local;
 
 namespace Rcmp.Hosts.Commands;
 
 internal sealed class ChaosCommand : RcmpCommand
 {
-    private const string About = "Kill and stop the processes of a local cluster under load, from a seed, and check in the end that nothing is lost.";
+    private const string About = "Kill and stop the processes of a local cluster and cut its links under load, from a seed, and check in the end that nothing is lost.";
 
     private readonly Option<Duration?> _duration = SharedOptions.Time("--duration", "Inject faults for this time (default 60s).");
     private readonly Option<long?> _seed = SharedOptions.Count("--seed", "What is done to whom follows from it (default 1).", 0);
     private readonly Option<long?> _masters = SharedOptions.Count("--masters", "Masters (default 2).", 1, 9);
     private readonly Option<long?> _racks = SharedOptions.Count("--racks", "Racks (default 3).", 1, 16);
     private readonly Option<long?> _clients = SharedOptions.Count("--clients", "Client processes, in one rack after the other (default 3).", 1, ChaosLayout.ClientsMax);
+    private readonly Option<bool> _noLinks = new("--no-links") { Description = "Cut no links between nodes." };
+    private readonly Option<bool> _inside = new("--inside") { Description = "The network around this process is there to be cut.", Hidden = true };
     private readonly Option<bool> _keep = new("--keep") { Description = "Keep logs and journals, in a directory that is named at the end." };
     private readonly Option<bool> _json = SharedOptions.Json();
 
     public ChaosCommand()
         : base("chaos", About)
     {
-        foreach (var option in new Option[] { _duration, _seed, _masters, _racks, _clients, _keep, _json }) Add(option);
+        foreach (var option in new Option[] { _duration, _seed, _masters, _racks, _clients, _noLinks, _inside, _keep, _json }) Add(option);
     }
 
     public override async Task<int> RunAsync(CommandContext context, CancellationToken ct)
@@ -33,12 +36,32 @@ internal sealed class ChaosCommand : RcmpCommand
             Racks = (int)(context.Get(_racks) ?? defaults.Racks),
             Clients = (int)(context.Get(_clients) ?? defaults.Clients),
             Keep = context.Get(_keep),
+            CutsLinks = context.Get(_inside) || (!context.Get(_noLinks) && LinkNamespace.Problem is null),
+            LinksNotCut = context.Get(_noLinks) ? "--no-links was given" : LinkNamespace.Problem ?? "",
         };
         var json = context.Get(_json);
         var writer = TextWriter.Synchronized(json ? context.Error : context.Out);
-        var (result, _) = await new ChaosRun(options, writer.WriteLine).RunAsync(ct);
+        if (context.Get(_inside)) return await RunInsideAsync(context, options, ct);
+        if (!options.CutsLinks) writer.WriteLine($"links between nodes are not cut: {options.LinksNotCut}");
+        var result = options.CutsLinks ? await ChaosProcess.RunAsync(options, writer.WriteLine, ct) : (await new ChaosRun(options, writer.WriteLine).RunAsync(ct)).Result;
         ChaosView.Print(writer, !json && context.Io.OutIsTerminal && context.Color, result);
         if (json) JsonOutput.Write(context.Out, result);
         return result.Ok ? ExitCodes.Done : ExitCodes.CheckFailed;
+    }
+
+    /// <summary>What <see cref="ChaosProcess"/> started: ends when that does.</summary>
+    private static async Task<int> RunInsideAsync(CommandContext context, ChaosOptions options, CancellationToken ct)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        _ = Task.Run(async () =>
+        {
+            while (context.Io.In.ReadLine() is not null)
+            {
+            }
+            await ended.CancelAsync();
+        }, CancellationToken.None);
+        var (result, _) = await new ChaosRun(options, TextWriter.Synchronized(context.Error).WriteLine).RunAsync(ended.Token);
+        JsonOutput.Write(context.Out, result);
+        return ExitCodes.Done;
     }
 }

@@ -38,6 +38,13 @@ internal sealed class ClientTarget
 
     public async Task<PoolClient> ConnectAsync(CommandContext context, CancellationToken ct) => await ConnectAsync(Resolve(context), ct);
 
-    public static async Task<PoolClient> ConnectAsync(string configuration, CancellationToken ct) =>
-        (PoolClient)await RcmpPool.ConnectAsync(RcmpClientOptions.Read(ConfigLoader.Load(configuration, NodeRole.Client)), ct);
+    /// <param name="configuration">The client's file.</param>
+    /// <param name="ct">Ends the attempt.</param>
+    /// <param name="host">Where this process is reached, if that is not what the file says.</param>
+    public static async Task<PoolClient> ConnectAsync(string configuration, CancellationToken ct, string? host = null)
+    {
+        var options = RcmpClientOptions.Read(ConfigLoader.Load(configuration, NodeRole.Client));
+        options.Host = host ?? options.Host;
+        return (PoolClient)await RcmpPool.ConnectAsync(options, ct);
+    }
 }

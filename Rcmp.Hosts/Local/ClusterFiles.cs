@@ -19,8 +19,8 @@ internal static class ClusterFiles
         var ports = FreePorts.Take(options.Masters + options.Racks);
         var regions = PlaceRegions(options, say);
         var nodes = new List<ManifestNode>();
-        for (var i = 0; i < options.Masters; i++) nodes.Add(new($"master{i}", "master", Address(ports[i]), null));
-        for (var i = 0; i < options.Racks; i++) nodes.Add(new($"rack{i}", "rack", Address(ports[options.Masters + i]), regions[i]));
+        for (var i = 0; i < options.Masters; i++) nodes.Add(new($"master{i}", "master", Address(options, $"master{i}", ports[i]), null));
+        for (var i = 0; i < options.Racks; i++) nodes.Add(new($"rack{i}", "rack", Address(options, $"rack{i}", ports[options.Masters + i]), regions[i]));
         var manifest = new ClusterManifest(poolId, options.PageSize.Bytes, options.RegionSize.Bytes, options.Ephemeral, nodes);
         WriteConfigurations(options, manifest);
         manifest.Write(options.Directory);
@@ -43,7 +43,9 @@ internal static class ClusterFiles
 
     public static string ReadyFileOf(string directory, string name) => Path.Combine(directory, name + ".ready");
 
-    private static string Address(int port) => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{port}");
+    private static string HostOf(LocalClusterOptions options, string node) => options.Network?.HostOf(node) ?? "127.0.0.1";
+
+    private static string Address(LocalClusterOptions options, string node, int port) => string.Create(CultureInfo.InvariantCulture, $"{HostOf(options, node)}:{port}");
 
     private static string[] PlaceRegions(LocalClusterOptions options, Action<string> say)
     {
@@ -66,15 +68,15 @@ internal static class ClusterFiles
         {
             var text = new StringBuilder()
                 .Append($"rcmp.timing-profile = {options.TimingProfile}\nrcmp.pool {{ id = \"{manifest.PoolId}\", page-size = {options.PageSize} }}\nrcmp.seed-nodes = [{seeds}]\n")
-                .Append($"rcmp.node {{ host = 127.0.0.1, port = {node.Address[(node.Address.LastIndexOf(':') + 1)..]} }}\n");
-            if (node.RegionPath is not null) text.Append($"rcmp.region {{ path = \"{node.RegionPath}\", size = {options.RegionSize} }}\n");
+                .Append($"rcmp.node {{ host = {HostOf(options, node.Name)}, port = {node.Address[(node.Address.LastIndexOf(':') + 1)..]} }}\n");
+            if (node.RegionPath is not null) text.Append($"rcmp.region {{ path = \"{node.RegionPath}\", size = {options.RegionSize} }}\nrcmp.fabric.address = \"tcp://{HostOf(options, node.Name)}:0\"\n");
             File.WriteAllText(ConfigurationOf(options.Directory, node.Name), text.Append(settings).ToString());
         }
         var racks = manifest.Nodes.Where(n => n.Role == "rack").ToList();
         for (var i = 0; i < racks.Count; i++)
         {
             File.WriteAllText(ConfigurationOf(options.Directory, $"client{i}"),
-                $"rcmp.timing-profile = {options.TimingProfile}\nrcmp.pool.id = \"{manifest.PoolId}\"\nrcmp.client.rack = \"{racks[i].Address}\"\n{settings}");
+                $"rcmp.timing-profile = {options.TimingProfile}\nrcmp.pool.id = \"{manifest.PoolId}\"\nrcmp.client.rack = \"{racks[i].Address}\"\nrcmp.node.host = {HostOf(options, racks[i].Name)}\n{settings}");
         }
     }
 }

@@ -11,12 +11,13 @@ internal sealed class LocalCluster : IAsyncDisposable
 
     private readonly bool _detached;
 
-    private LocalCluster(string directory, ClusterManifest manifest, bool detached)
+    private LocalCluster(string directory, ClusterManifest manifest, bool detached, LinkNetwork? network = null)
     {
         Directory = directory;
         Manifest = manifest;
         _detached = detached;
-        Nodes = [.. manifest.Nodes.Select(n => new NodeProcess(directory, n))];
+        Network = network;
+        Nodes = [.. manifest.Nodes.Select(n => new NodeProcess(directory, n, network?.LauncherOf(n.Name) ?? []))];
     }
 
     public string Directory { get; }
@@ -24,6 +25,9 @@ internal sealed class LocalCluster : IAsyncDisposable
     public ClusterManifest Manifest { get; }
 
     public IReadOnlyList<NodeProcess> Nodes { get; }
+
+    /// <summary>If the nodes have one of their own.</summary>
+    public LinkNetwork? Network { get; }
 
     public IReadOnlyList<NodeProcess> Masters => [.. Nodes.Where(n => n.Node.Role == "master")];
 
@@ -56,7 +60,7 @@ internal sealed class LocalCluster : IAsyncDisposable
             }
         }
         foreach (var log in System.IO.Directory.Exists(options.Directory) ? System.IO.Directory.GetFiles(options.Directory, "*.log") : []) File.Delete(log);
-        return new LocalCluster(options.Directory, ClusterFiles.Write(options, poolId, say), options.Detached);
+        return new LocalCluster(options.Directory, ClusterFiles.Write(options, poolId, say), options.Detached, options.Network);
     }
 
     /// <summary>The cluster of a directory, running or not.</summary>
@@ -72,6 +76,9 @@ internal sealed class LocalCluster : IAsyncDisposable
     public string ClientConfiguration(int rack) => rack >= 0 && rack < Racks.Count
         ? ClusterFiles.ConfigurationOf(Directory, $"client{rack}")
         : throw CommandException.Usage($"there is no rack {rack} in {Directory}: its racks are 0 to {Racks.Count - 1}");
+
+    /// <summary>What a client process of the rack is started with: it belongs where the rack is.</summary>
+    public IReadOnlyList<string> ClientLauncher(int rack) => Network?.LauncherOf(Racks[rack].Name) ?? [];
 
     /// <summary>Starts all nodes; returns when they serve. If one fails, all are stopped again.</summary>
     public async Task StartAsync(Action<string> say, CancellationToken ct)

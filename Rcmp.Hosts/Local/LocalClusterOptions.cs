@@ -30,6 +30,13 @@ internal sealed record LocalClusterOptions
     /// <summary>Further <c>rcmp.*</c> keys of every node.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>A network with a place for each node; none: all are on the loopback.</summary>
+    public LinkNetwork? Network { get; init; }
+
+    /// <summary>The names of the nodes, masters first.</summary>
+    public static IEnumerable<string> NamesOf(int masters, int racks) =>
+        [.. Enumerable.Range(0, masters).Select(i => $"master{i}"), .. Enumerable.Range(0, racks).Select(i => $"rack{i}")];
+
     /// <summary>Before anything is touched.</summary>
     public void Validate()
     {

@@ -5,7 +5,7 @@ using Rcmp.Hosts.Cli;
 namespace Rcmp.Hosts.Local;
 
 /// <summary>The process of one node of a local cluster: started here, or found by its process file.</summary>
-internal sealed class NodeProcess(string directory, ManifestNode node)
+internal sealed class NodeProcess(string directory, ManifestNode node, IReadOnlyList<string> launcher)
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan KillWait = TimeSpan.FromSeconds(10);
@@ -34,7 +34,7 @@ internal sealed class NodeProcess(string directory, ManifestNode node)
         List<string> arguments =
             [Node.Role, "--config", ClusterFiles.ConfigurationOf(directory, Name), "--ready-file", ReadyFile];
         if (!detached) arguments.Add("--until-input-ends");
-        _child = SelfLauncher.StartLogged(arguments, LogPath, detached, NodeEnvironment);
+        _child = SelfLauncher.StartLogged(arguments, LogPath, detached, launcher, NodeEnvironment);
         // Gone already if it failed at once: the wait for readiness finds out why.
         if (ProcessIdentity.Of(_child.Id) is { } identity) File.WriteAllText(ProcessFile, identity.ToString());
     }
@@ -77,7 +77,7 @@ internal sealed class NodeProcess(string directory, ManifestNode node)
         Forget();
     }
 
-    /// <summary>SIGSTOP and SIGCONT, for tests of stopped nodes.</summary>
+    /// <summary>SIGSTOP and SIGCONT.</summary>
     public async Task SuspendAsync(bool suspend)
     {
         if (Running is { } identity) await SignalAsync(identity, suspend ? "STOP" : "CONT");

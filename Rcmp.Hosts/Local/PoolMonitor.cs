@@ -6,11 +6,11 @@ using Rcmp.Hosts.Cli;
 namespace Rcmp.Hosts.Local;
 
 /// <summary>Asks the nodes of a running pool how it is: the first that answers.</summary>
-internal sealed class PoolMonitor(IReadOnlyList<NodeAddress> nodes) : IAsyncDisposable
+internal sealed class PoolMonitor(IReadOnlyList<NodeAddress> nodes, string host = "127.0.0.1") : IAsyncDisposable
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(3);
 
-    private readonly PoolAdmin _admin = new();
+    private readonly PoolAdmin _admin = new(host);
     private int _preferred;
 
     public PoolAdmin Admin => _admin;
@@ -35,7 +35,7 @@ internal sealed class PoolMonitor(IReadOnlyList<NodeAddress> nodes) : IAsyncDisp
         {
             if (node.Running is not null && NodeAddress.TryParse(node.Node.Address, out var address)) nodes.Add(address);
         }
-        return nodes.Count > 0 ? new PoolMonitor(nodes) : throw CommandException.Unreachable($"no node of the cluster in {cluster.Directory} runs: 'rcmp up' starts it");
+        return nodes.Count > 0 ? new PoolMonitor(nodes, cluster.Network is null ? "127.0.0.1" : LinkNetwork.Observer) : throw CommandException.Unreachable($"no node of the cluster in {cluster.Directory} runs: 'rcmp up' starts it");
     }
 
     public async Task<PoolStatusAnswered> StatusAsync(CancellationToken ct)

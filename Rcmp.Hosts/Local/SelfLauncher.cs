@@ -23,8 +23,8 @@ internal static class SelfLauncher
     }
 
     /// <summary>Starts it in a session of its own, so that a terminal's Ctrl-C does not reach it, with its output in a file. Its input is a pipe
-    /// from here, or nothing if it shall outlive this process.</summary>
-    public static Process StartLogged(IEnumerable<string> arguments, string logPath, bool outlives, IReadOnlyDictionary<string, string>? environment = null)
+    /// from here, or nothing if it shall outlive this process. The launcher stands before the program and becomes it.</summary>
+    public static Process StartLogged(IEnumerable<string> arguments, string logPath, bool outlives, IReadOnlyList<string> launcher, IReadOnlyDictionary<string, string>? environment = null)
     {
         var self = Describe(arguments);
         // "exec" twice: the process that is started is the node itself, and its id is the one to watch.
@@ -33,8 +33,7 @@ internal static class SelfLauncher
         start.ArgumentList.Add(outlives ? "log=$1; shift; exec setsid \"$@\" >>\"$log\" 2>&1 </dev/null" : "log=$1; shift; exec setsid \"$@\" >>\"$log\" 2>&1");
         start.ArgumentList.Add("sh");
         start.ArgumentList.Add(logPath);
-        start.ArgumentList.Add(self.FileName);
-        foreach (var argument in self.ArgumentList) start.ArgumentList.Add(argument);
+        foreach (var argument in (IEnumerable<string>)[.. launcher, self.FileName, .. self.ArgumentList]) start.ArgumentList.Add(argument);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         return Process.Start(start) ?? throw CommandException.Missing("a process could not be started");
     }

@@ -85,8 +85,8 @@ public sealed class ChaosCheckTests
 
         static List<Fault> Faults(ulong seed)
         {
-            var plan = new FaultPlan(seed, 2, 3, 3);
-            return [.. Enumerable.Range(0, 50).SelectMany(_ => new[] { plan.NextForNodes(), plan.NextForClients() })];
+            var plan = new FaultPlan(seed, 2, 3, 3, true);
+            return [.. Enumerable.Range(0, 100).SelectMany(_ => new[] { plan.NextForNodes(), plan.NextForClients() })];
         }
     }
 

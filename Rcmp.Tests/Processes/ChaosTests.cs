@@ -1,19 +1,23 @@
 using Rcmp.Hosts.Chaos;
 using Rcmp.Hosts.Cli;
+using Rcmp.Hosts.Local;
 
 namespace Rcmp.Tests.Processes;
 
 [Collection(ProcessCollection.Name)]
 public sealed class ChaosTests
 {
+    /// <summary>Where links cannot be cut, the rest is tested.</summary>
     [Fact]
-    public async Task NothingIsLostWhileProcessesAreKilledAndStopped()
+    public async Task NothingIsLostWhileProcessesAreKilledAndStoppedAndLinksAreCut()
     {
-        var (result, seen) = await new ChaosRun(new ChaosOptions { Duration = Duration.Seconds(30), Seed = 28 }, TestContext.Current.SendDiagnosticMessage)
-            .RunAsync(TestContext.Current.CancellationToken);
+        if (LinkNamespace.Problem is null && await PrivateNetwork.RanInsideAsync(GetType(), nameof(NothingIsLostWhileProcessesAreKilledAndStoppedAndLinksAreCut))) return;
+        var options = new ChaosOptions { Duration = Duration.Seconds(30), Seed = 28, CutsLinks = PrivateNetwork.IsInside };
+        var (result, seen) = await new ChaosRun(options, TestContext.Current.SendDiagnosticMessage).RunAsync(TestContext.Current.CancellationToken);
         Assert.True(result.Ok, string.Join('\n', [$"seed {result.Seed}, {result.Lost} lost", .. result.Findings]));
         Assert.True(result.AcknowledgedWrites > 1000, $"only {result.AcknowledgedWrites} writes were acknowledged");
-        Assert.Contains(seen, s => s.Fault.Kind == FaultKind.KillRack);
+        Assert.Contains(seen, s => s.Fault.Kind is FaultKind.KillRack or FaultKind.StopRack);
         Assert.Contains(seen, s => s.Fault.Kind is FaultKind.KillClient or FaultKind.StopClient);
+        if (options.CutsLinks) Assert.Contains(seen, s => Fault.IsOfLinks(s.Fault.Kind));
     }
 }

@@ -15,7 +15,9 @@ internal sealed class ProcessPool : IAsyncDisposable
 
     public static Task<ProcessPool> StartAsync(int racks = 2, params (string Key, string Value)[] settings) => StartAsync(1, racks, settings);
 
-    public static async Task<ProcessPool> StartAsync(int masters, int racks, params (string Key, string Value)[] settings)
+    public static Task<ProcessPool> StartAsync(int masters, int racks, params (string Key, string Value)[] settings) => StartAsync(null, masters, racks, settings);
+
+    public static async Task<ProcessPool> StartAsync(LinkNetwork? network, int masters, int racks, params (string Key, string Value)[] settings)
     {
         var directory = Directory.CreateTempSubdirectory("rcmp-test-").FullName;
         var options = new LocalClusterOptions
@@ -23,6 +25,7 @@ internal sealed class ProcessPool : IAsyncDisposable
             Directory = directory,
             Masters = masters,
             Racks = racks,
+            Network = network,
             RegionSize = ByteSize.MiB(32),
             Ephemeral = true,
             Settings = settings.ToDictionary(pair => pair.Key, pair => pair.Value),
@@ -35,7 +38,7 @@ internal sealed class ProcessPool : IAsyncDisposable
 
     public async Task<WorkerProcess> StartClientAsync(int rack)
     {
-        var worker = await WorkerProcess.StartAsync(Cluster.ClientConfiguration(rack));
+        var worker = await WorkerProcess.StartAsync(Cluster.ClientConfiguration(rack), Cluster.ClientLauncher(rack));
         _workers.Add(worker);
         return worker;
     }

@@ -16,10 +16,11 @@ internal sealed class WorkerProcess : IAsyncDisposable
 
     public RackId Rack { get; private set; }
 
-    public static async Task<WorkerProcess> StartAsync(string configuration)
+    public static async Task<WorkerProcess> StartAsync(string configuration, IReadOnlyList<string>? launcher = null)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true };
-        foreach (var argument in (string[])[typeof(WorkerProcess).Assembly.Location, WorkerProtocol.Switch, configuration]) start.ArgumentList.Add(argument);
+        string[] command = [.. launcher ?? [], "dotnet"];
+        var start = new ProcessStartInfo(command[0]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        foreach (var argument in (string[])[.. command[1..], typeof(WorkerProcess).Assembly.Location, WorkerProtocol.Switch, configuration]) start.ArgumentList.Add(argument);
         var worker = new WorkerProcess(Process.Start(start)!);
         worker.Rack = new RackId(ushort.Parse(await worker.ReplyAsync("connect"), CultureInfo.InvariantCulture));
         return worker;
