@@ -48,9 +48,9 @@ internal static class LinkNamespace
                 if (process.ExitCode == 0) return (flags, "");
                 problem = $"network namespaces cannot be made: {said.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).FirstOrDefault() ?? $"exit code {process.ExitCode}"}";
             }
-            catch (Win32Exception e)
+            catch (Win32Exception)
             {
-                problem = $"'unshare' (package util-linux) cannot be run: {e.Message}";
+                problem = "'unshare' (package util-linux) is not installed, or may not be run";
             }
         }
         return (null, problem);
