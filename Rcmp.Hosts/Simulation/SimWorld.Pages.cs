@@ -52,6 +52,16 @@ internal sealed partial class SimWorld
     }
 
     /// <summary>A row is about to become resident.</summary>
+    /// <summary>A page gets its first row. Whoever still has the id from a page before, in a world where ids come round, reaches this one from now on.</summary>
+    public void OnBorn(PageId id)
+    {
+        if (!_byId.TryGetValue(id, out var before)) return;
+        if (!_wraps || IsCertain(before)) Violated($"the id {id} was given out although it is in use");
+        before.Freed = false;
+        Array.Clear(before.Words);
+        History.LeaveOut(id);
+    }
+
     public void OnResident(SimRack rack, PageId page)
     {
         foreach (var other in Racks.Values)
@@ -197,6 +207,7 @@ internal sealed partial class SimWorld
             if (!_wraps || IsCertain(before)) Violated($"the id {page.Id} was given out although it is in use");
             _usable.Remove(before);
             History.LeaveOut(page.Id);
+            before.Words.CopyTo(page.Words, 0);
 
             // Ids come round within microseconds here, and not after 2^40 pages: a late free, or a late "no such page", may still mean the one before.
             page.FreeAsked = true;

@@ -56,4 +56,19 @@ public class RackSessionTests
         Assert.Equal(request, _rig.Last<RequestDone>()!.Request);
         Assert.Empty(_rig.Sent.OfType<SessionEnded>());
     }
+
+    [Fact]
+    public void AnAllocationUnderWayEndsWithItsSession()
+    {
+        _rig.Give(new NodeJoined("1"));
+        var request = _rig.NewRequest();
+        _rig.Give(new AllocatePages(RackRig.Session, request, 7, false));
+        var asked = _rig.Last<AskRoom>()!;
+        _rig.Give(new CloseSession(RackRig.Session, _rig.NewRequest()));
+        Assert.Equal(RequestStatus.SessionUnknown, Assert.Single(_rig.Sent.OfType<RequestDone>(), done => done.Request == request).Status);
+        // Its rows are freed, and no other rack is asked any more: it might answer after this daemon is gone.
+        Assert.Equal(6, _rig.Sent.OfType<FreeRequest>().Select(free => free.Page).Distinct().Count());
+        _rig.Give(new RoomOffered(RackRig.Self, asked.Request, ValueList<RackRoom>.Of(new RackRoom(RackRig.Other.Rack, 1))));
+        Assert.Empty(_rig.Sent.OfType<HostPages>());
+    }
 }

@@ -33,6 +33,8 @@ internal sealed partial class RackCore
         }
 
         if (waiter is not null) end.Waiters.Add(waiter);
+        // One that waits for room would ask a rack to host its pages after all racks have answered: nobody would free them if this daemon died then.
+        foreach (var job in _allocations.Values.Where(j => j.Order.Session == session).ToArray()) FailAllocation(job, RequestStatus.SessionUnknown, "the session has ended");
         FreeSessionPages(session);
         ResendSessionEnd(session);
     }
