@@ -30,7 +30,7 @@ public sealed class PoolNotConnectedException(string message, Exception? innerEx
 public sealed class PoolClosedException(string message) : PoolException(message);
 
 /// <summary>A write, an atomic or a free was sent, and its answer was lost: it may have been carried out or not. The pool never repeats it.</summary>
-public sealed class PoolOutcomeUnknownException(string message, Exception? innerException = null) : PoolException(message, false, innerException);
+public sealed class PoolOutcomeUnknownException(string message, Exception? innerException = null) : PoolException(FailurePage.See(message, "outcome-unknown"), false, innerException);
 
 /// <summary>Links a message to the page of docs/failures that explains it.</summary>
 internal static class FailurePage

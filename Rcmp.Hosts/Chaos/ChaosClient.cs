@@ -14,6 +14,11 @@ internal sealed class ChaosClient(string configuration, IReadOnlyList<string> la
     private int _starts;
     private volatile bool _killed;
 
+    public string Name { get; } = $"client{assignment.Client}";
+
+    /// <summary>The process, if there is one now.</summary>
+    public ProcessIdentity? Running => _process is { } process ? ProcessIdentity.Of(process.ProcessId) : null;
+
     public ChaosJournal Journal { get; } = new(assignment.Journal);
 
     /// <summary>While its rack's daemon is away it cannot connect, and tries again.</summary>
@@ -42,6 +47,20 @@ internal sealed class ChaosClient(string configuration, IReadOnlyList<string> la
         await _work;
         await _process.DisposeAsync();
         _process = null;
+    }
+
+    /// <summary>SIGTERM: the process ends in order, in the middle of its work. False if it had to be killed.</summary>
+    public async Task<bool> EndAsync(TimeSpan patience)
+    {
+        _killed = true;
+        var ended = _process!.EndedAsync(patience);
+        if (Running is { } identity) await NodeProcess.SignalAsync(identity, "TERM");
+        var inTime = await ended;
+        if (!inTime) _process.Kill();
+        await _work;
+        await _process.DisposeAsync();
+        _process = null;
+        return inTime;
     }
 
     public async Task SuspendAsync(bool suspend)
@@ -74,7 +93,7 @@ internal sealed class ChaosClient(string configuration, IReadOnlyList<string> la
     {
         try
         {
-            var request = new ClientRequest { Kind = ClientRequest.Chaos, Assignment = assignment with { Seed = assignment.Seed + (ulong)_starts++ } };
+            var request = new ClientRequest { Kind = ClientRequest.Chaos, Assignment = assignment with { Seed = assignment.Seed + (ulong)_starts, Start = _starts++ } };
             await process.AskAsync(request, null, ct);
         }
         catch (Exception e) when (_killed || ct.IsCancellationRequested)

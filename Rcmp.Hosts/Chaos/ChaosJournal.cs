@@ -27,6 +27,7 @@ internal sealed class ChaosJournal : IDisposable
     private const int ViolationsAt = 32;
     private const int ViolationTextAt = 40;
     private const int ViolationTextMax = 900;
+    private const int HistoryWindowAt = 944;
     private const int RegistersAt = 1024;
     private const int RegisterSize = 32 * sizeof(long);
     private const int NewestField = 0;
@@ -65,6 +66,13 @@ internal sealed class ChaosJournal : IDisposable
     public long RefusedOperations => _view.ReadInt64(RefusedAt);
 
     public long Violations => _view.ReadInt64(ViolationsAt);
+
+    /// <summary>The window of the shared words that its client has come to; whatever it did in earlier ones is written down. -1 before the first.</summary>
+    public long HistoryWindow
+    {
+        get => Get(HistoryWindowAt) - 1;
+        set => Set(HistoryWindowAt, value + 1);
+    }
 
     public string FirstViolation
     {

@@ -21,6 +21,12 @@ internal sealed record ChaosOptions
     /// <summary>Otherwise: why it does not.</summary>
     public string LinksNotCut { get; init; } = "not asked for";
 
+    /// <summary>If not 0: no faults, but so many times every process is ended in order and started again, one after the other.</summary>
+    public int RollingRestarts { get; init; }
+
+    /// <summary><c>rcmp.timing-profile</c>.</summary>
+    public string TimingProfile { get; init; } = "fast";
+
     /// <summary>Logs and journals are kept.</summary>
     public bool Keep { get; init; }
 }
@@ -30,4 +36,6 @@ internal sealed record ChaosOptions
 /// <param name="Client">Its number, from 0.</param>
 /// <param name="Journal">The path of its journal.</param>
 /// <param name="Seed">Of its choices.</param>
-internal sealed record ChaosAssignment(ChaosLayout Layout, int Client, string Journal, ulong Seed);
+/// <param name="History">The words that all clients share, and where what was done to them is written down.</param>
+/// <param name="Start">How often it was started before.</param>
+internal sealed record ChaosAssignment(ChaosLayout Layout, int Client, string Journal, ulong Seed, HistoryPlan History, int Start);

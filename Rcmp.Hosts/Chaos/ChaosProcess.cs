@@ -38,6 +38,7 @@ internal static class ChaosProcess
         Add("--masters", options.Masters);
         Add("--racks", options.Racks);
         Add("--clients", options.Clients);
+        Add("--timing-profile", options.TimingProfile);
         if (options.Keep) arguments.Add("--keep");
         var inside = LinkNamespace.Enter(SelfLauncher.Describe(arguments));
         // A session of its own: a terminal's Ctrl-C is for the program that a person started, which then ends this one in order.

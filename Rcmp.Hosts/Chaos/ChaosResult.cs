@@ -36,6 +36,9 @@ internal sealed record ChaosResult
 
     public required IReadOnlyDictionary<string, RecoveryTimes> RecoveryNs { get; init; }
 
+    /// <summary>Of a rolling restart, by the kind of the process.</summary>
+    public required IReadOnlyDictionary<string, RestartTimes> Restarts { get; init; }
+
     public required long Operations { get; init; }
 
     public required long AcknowledgedWrites { get; init; }
@@ -45,6 +48,15 @@ internal sealed record ChaosResult
 
     /// <summary>Operations that failed as transient, without having done anything.</summary>
     public required long TransientErrors { get; init; }
+
+    /// <summary>Recorded histories, each of one word that all clients used, that the linearizability checker has judged.</summary>
+    public required long Histories { get; init; }
+
+    /// <summary>Operations in them.</summary>
+    public required long HistoryOperations { get; init; }
+
+    /// <summary>Those of them whose outcome is unknown.</summary>
+    public required long HistoryUnknown { get; init; }
 
     /// <summary>Acknowledged writes that are not there.</summary>
     public required long Lost { get; init; }
@@ -57,6 +69,7 @@ internal sealed record ChaosResult
     /// <summary>How long reading every word from a rack took in the end, by a new client, at most.</summary>
     public required long ReadableNs { get; init; }
 
+    /// <summary>Of all processes, clients included.</summary>
     public required long NodeFilesMax { get; init; }
 
     public required long NodeMemoryMax { get; init; }

@@ -13,11 +13,16 @@ internal sealed class ChaosRun(ChaosOptions options, Action<string> say)
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan HealthInterval = TimeSpan.FromSeconds(2);
 
+    /// <summary>How long faults may take to heal behind the end of the schedule: until then histories are recorded.</summary>
+    private static readonly TimeSpan HealingMax = TimeSpan.FromMinutes(5);
+
     private readonly Stopwatch _clock = new();
     private readonly NodeHealth _health = new();
     private readonly List<string> _findings = [];
     private readonly List<FaultSeen> _seen = [];
     private readonly Lock _lock = new();
+    private HistoryWatch? _histories;
+    private IReadOnlyList<RestartSeen> _restarts = [];
     private long _lost;
     private long _late;
     private TimeSpan _readable;
@@ -33,7 +38,7 @@ internal sealed class ChaosRun(ChaosOptions options, Action<string> say)
                 Masters = options.Masters,
                 Racks = options.Racks,
                 RegionSize = RegionSize,
-                TimingProfile = "fast",
+                TimingProfile = options.TimingProfile,
                 Ephemeral = true,
                 Network = network,
                 // A call that waits for a dead rack gives up early enough for much to happen in a run.
@@ -49,12 +54,15 @@ internal sealed class ChaosRun(ChaosOptions options, Action<string> say)
                 say($"starting {options.Masters} masters and {options.Racks} racks; seed {options.Seed}");
                 await cluster.StartAsync(_ => { }, ct);
                 var layout = await AllocateAsync(cluster, ct);
-                for (var i = 0; i < options.Clients; i++) clients.Add(Client(cluster, layout, i));
+                var plan = await AllocateHistoriesAsync(cluster, ct);
+                for (var i = 0; i < options.Clients; i++) clients.Add(Client(cluster, layout, plan, i));
+                _histories = new HistoryWatch(plan, [.. clients.Select(c => c.Journal)], directory, text => Find([text]));
                 await Task.WhenAll(clients.Select(c => c.StartAsync(ct)));
                 await InjectAsync(cluster, clients, ct);
                 foreach (var client in clients) await client.StopAsync(EndPatience);
+                _histories.Finish();
                 await CheckWordsAsync(cluster, layout, clients, ct);
-                _health.Look(cluster.Nodes);
+                _health.Look(Processes(cluster, clients));
                 Find(_health.Findings());
                 await cluster.StopAsync(true);
                 CheckRegions(cluster);
@@ -68,10 +76,13 @@ internal sealed class ChaosRun(ChaosOptions options, Action<string> say)
         }
     }
 
-    private ChaosClient Client(LocalCluster cluster, ChaosLayout layout, int number) => new(
+    private static IEnumerable<(string Name, ProcessIdentity? Process)> Processes(LocalCluster cluster, IReadOnlyList<ChaosClient> clients) =>
+        cluster.Nodes.Select(n => (n.Name, n.Running)).Concat(clients.Select(c => (c.Name, c.Running)));
+
+    private ChaosClient Client(LocalCluster cluster, ChaosLayout layout, HistoryPlan plan, int number) => new(
         cluster.ClientConfiguration(number % options.Racks),
         cluster.ClientLauncher(number % options.Racks),
-        new ChaosAssignment(layout, number, Path.Combine(cluster.Directory, $"client{number}.journal"), options.Seed * 1000 + (ulong)number * 100_000),
+        new ChaosAssignment(layout, number, Path.Combine(cluster.Directory, $"client{number}.journal"), options.Seed * 1000 + (ulong)number * 100_000, plan, 0),
         text => Find([text]));
 
     private static string? Here(LocalCluster cluster) => cluster.Network is null ? null : LinkNetwork.Observer;
@@ -82,25 +93,57 @@ internal sealed class ChaosRun(ChaosOptions options, Action<string> say)
         return new ChaosLayout(await pool.AllocatePagesAsync(Pages, null, ct), pool.Info.PageSize, Pages, options.Clients);
     }
 
+    /// <summary>Pages born in every rack.</summary>
+    private async Task<HistoryPlan> AllocateHistoriesAsync(LocalCluster cluster, CancellationToken ct)
+    {
+        var duration = options.RollingRestarts > 0 ? options.RollingRestarts * RollingRestart.RoundMax : options.Duration.Value;
+        var windows = HistoryPlan.WindowsFor(duration + HealingMax);
+        var areas = new List<GAddr>();
+        int pages = 0, pageSize = 0;
+        for (var rack = 0; rack < options.Racks; rack++)
+        {
+            await using var pool = await Commands.ClientTarget.ConnectAsync(cluster.ClientConfiguration(rack), ct, Here(cluster));
+            pageSize = pool.Info.PageSize;
+            pages = HistoryPlan.PagesPerAreaFor(windows, options.Racks, pageSize);
+            areas.Add(await pool.AllocatePagesAsync(pages, null, ct));
+        }
+        return new HistoryPlan(areas, pageSize, pages, windows, options.Clients, Stopwatch.GetTimestamp(), cluster.Directory);
+    }
+
     private async Task InjectAsync(LocalCluster cluster, IReadOnlyList<ChaosClient> clients, CancellationToken ct)
     {
         _clock.Start();
         using var over = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var health = WatchHealthAsync(cluster, over.Token);
+        var watch = WatchAsync(cluster, clients, over.Token);
         var injector = new FaultInjector(cluster, clients, _clock, Seen, text => Find([text]));
-        var plan = new FaultPlan(options.Seed, options.Masters, options.Racks, options.Clients, options.CutsLinks);
-        await Task.WhenAll(injector.RunAsync(plan.NextForNodes, options.Duration.Value, ct), injector.RunAsync(plan.NextForClients, options.Duration.Value, ct));
+        if (options.RollingRestarts > 0)
+        {
+            var rolling = new RollingRestart(cluster, clients, injector, _clock, say, text => Find([text]));
+            await rolling.RunAsync(options.RollingRestarts, ct);
+            _restarts = rolling.Seen;
+        }
+        else
+        {
+            await InjectFaultsAsync(injector, ct);
+        }
         if (await injector.ProblemAsync(ct) is { } problem) Find([problem]);
         _clock.Stop();
         await over.CancelAsync();
-        await health;
+        await watch;
     }
 
-    private async Task WatchHealthAsync(LocalCluster cluster, CancellationToken ct)
+    private async Task InjectFaultsAsync(FaultInjector injector, CancellationToken ct)
+    {
+        var plan = new FaultPlan(options.Seed, options.Masters, options.Racks, options.Clients, options.CutsLinks);
+        await Task.WhenAll(injector.RunAsync(plan.NextForNodes, options.Duration.Value, ct), injector.RunAsync(plan.NextForClients, options.Duration.Value, ct));
+    }
+
+    private async Task WatchAsync(LocalCluster cluster, IReadOnlyList<ChaosClient> clients, CancellationToken ct)
     {
         while (!ct.IsCancellationRequested)
         {
-            _health.Look(cluster.Nodes);
+            _health.Look(Processes(cluster, clients));
+            await Task.Run(_histories!.Look, CancellationToken.None);
             await Task.Delay(HealthInterval, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -202,11 +245,15 @@ internal sealed class ChaosRun(ChaosOptions options, Action<string> say)
             LinksNotCut = options.CutsLinks ? null : options.LinksNotCut,
             Faults = Enum.GetValues<FaultKind>().ToDictionary(Word, kind => byKind.TryGetValue(Word(kind), out var seen) ? seen.Count : 0),
             RecoveryNs = byKind.ToDictionary(g => g.Key, g => RecoveryTimes.Of(g.Value)),
+            Restarts = _restarts.GroupBy(r => r.Kind).ToDictionary(g => g.Key, g => RestartTimes.Of([.. g])),
             Operations = journals.Sum(j => j.Operations),
             AcknowledgedWrites = journals.Sum(j => j.AcknowledgedWrites),
             UnknownWrites = journals.Sum(j => Enumerable.Range(0, ChaosLayout.Registers).Sum(r => j.ReadRegister(r).Unknown.Count)
                 + Enumerable.Range(0, ChaosLayout.Counters).Sum(c => j.ReadCounter(c).Unknown)),
             TransientErrors = journals.Sum(j => j.RefusedOperations),
+            Histories = _histories!.Histories,
+            HistoryOperations = _histories.Operations,
+            HistoryUnknown = _histories.Unknown,
             Lost = _lost,
             Violations = _findings.Count,
             LateWrites = _late,

@@ -1,7 +1,7 @@
 namespace Rcmp.Hosts.Chaos;
 
-/// <summary>What a client process does in a run: reads, writes and additions, each noted in the journal before and after.</summary>
-internal sealed class ChaosWorker(IMemoryPool pool, ChaosLayout layout, int client, ChaosJournal journal, ulong seed)
+/// <summary>What a client process does in a run: reads, writes and additions, each noted in the journal before and after, and operations on words that all clients share.</summary>
+internal sealed class ChaosWorker(IMemoryPool pool, ChaosLayout layout, int client, ChaosJournal journal, HistoryWriter history, ulong seed)
 {
     // Bursts with rests: the machine is shared by all processes of the run, and a starved daemon would be a fault nobody injected.
     private const int Burst = 64;
@@ -28,7 +28,9 @@ internal sealed class ChaosWorker(IMemoryPool pool, ChaosLayout layout, int clie
     {
         _steps++;
         var choice = _random.Next(100);
-        if (choice < 45) Write(_random.Next(ChaosLayout.Registers));
+        // Each of them is several operations.
+        if (_random.Next(32) == 0) history.Step(_random);
+        else if (choice < 45) Write(_random.Next(ChaosLayout.Registers));
         else if (choice < 65) Check(_random.Next(ChaosLayout.Registers));
         else if (choice < 85) Add(_random.Next(ChaosLayout.Counters));
         else AddByCompareExchange(_random.Next(ChaosLayout.Counters));

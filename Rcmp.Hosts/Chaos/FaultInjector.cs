@@ -140,7 +140,7 @@ internal sealed class FaultInjector(LocalCluster cluster, IReadOnlyList<ChaosCli
     }
 
     /// <summary>Until there is a master, the same for all nodes, and every rack is registered; returns since when.</summary>
-    private async Task<TimeSpan> WaitWholeAsync(CancellationToken ct)
+    public async Task<TimeSpan> WaitWholeAsync(CancellationToken ct)
     {
         await using var monitor = PoolMonitor.Of(cluster);
         var began = clock.Elapsed;

@@ -4,7 +4,7 @@ using Rcmp.Hosts.Local;
 
 namespace Rcmp.Hosts.Chaos;
 
-/// <summary>Watches that memory and file descriptors of the nodes do not grow: a process's last sample against its first after the warm-up.</summary>
+/// <summary>Watches that memory and file descriptors of the nodes and the clients do not grow: a process's last sample against its first after the warm-up.</summary>
 internal sealed class NodeHealth
 {
     /// <summary>Until then a process loads code and fills caches.</summary>
@@ -19,13 +19,13 @@ internal sealed class NodeHealth
 
     public long MemoryMax { get; private set; }
 
-    public void Look(IEnumerable<NodeProcess> nodes)
+    public void Look(IEnumerable<(string Name, ProcessIdentity? Process)> processes)
     {
-        foreach (var node in nodes)
+        foreach (var (name, process) in processes)
         {
-            if (node.Running is not { } identity || Sample(identity.Id) is not { } now) continue;
+            if (process is not { } identity || Sample(identity.Id) is not { } now) continue;
             (FilesMax, MemoryMax) = (Math.Max(FilesMax, now.Files), Math.Max(MemoryMax, now.Memory));
-            if (!_processes.TryGetValue(identity, out var watched)) _processes[identity] = watched = new Watched(node.Name, DateTime.UtcNow);
+            if (!_processes.TryGetValue(identity, out var watched)) _processes[identity] = watched = new Watched(name, DateTime.UtcNow);
             if (DateTime.UtcNow - watched.Since < WarmUp) continue;
             watched.First ??= now;
             watched.Last = now;

@@ -71,6 +71,20 @@ internal sealed class ClientProcess : IAsyncDisposable
     /// <summary>SIGKILL.</summary>
     public void Kill() => _process.Kill();
 
+    /// <summary>Whether it ends within a time.</summary>
+    public async Task<bool> EndedAsync(TimeSpan patience)
+    {
+        try
+        {
+            await _process.WaitForExitAsync().WaitAsync(patience);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
     private async Task<ClientReply> ReadAsync(CancellationToken ct)
     {
         if (await _process.StandardOutput.ReadLineAsync(ct) is { } line)

@@ -67,7 +67,8 @@ internal sealed class ClientServer(PoolClient pool, TextReader input, TextWriter
     private async Task RunChaosAsync(ChaosAssignment assignment, CancellationToken ct)
     {
         using var journal = new ChaosJournal(assignment.Journal);
-        await new ChaosWorker(pool, assignment.Layout, assignment.Client, journal, assignment.Seed).RunAsync(ct);
+        using var history = new HistoryWriter(pool, assignment.History, assignment.Client, assignment.Start, journal);
+        await new ChaosWorker(pool, assignment.Layout, assignment.Client, journal, history, assignment.Seed).RunAsync(ct);
     }
 
     private HitBenchmarkResult Baseline(WorkloadSpec spec)

@@ -16,18 +16,21 @@ internal sealed class ChaosCommand : RcmpCommand
     private readonly Option<long?> _clients = SharedOptions.Count("--clients", "Client processes, in one rack after the other (default 3).", 1, ChaosLayout.ClientsMax);
     private readonly Option<bool> _noLinks = new("--no-links") { Description = "Cut no links between nodes." };
     private readonly Option<bool> _inside = new("--inside") { Description = "The network around this process is there to be cut.", Hidden = true };
+    private readonly Option<long?> _rolling = SharedOptions.Count("--rolling-restarts", "Instead of faults: end every process by SIGTERM and start it again, one after the other, so many times.", 1, 1000);
+    private readonly Option<string?> _profile = SharedOptions.Choice("--timing-profile", "rcmp.timing-profile (default fast).", "fast", "default");
     private readonly Option<bool> _keep = new("--keep") { Description = "Keep logs and journals, in a directory that is named at the end." };
     private readonly Option<bool> _json = SharedOptions.Json();
 
     public ChaosCommand()
         : base("chaos", About)
     {
-        foreach (var option in new Option[] { _duration, _seed, _masters, _racks, _clients, _noLinks, _inside, _keep, _json }) Add(option);
+        foreach (var option in new Option[] { _duration, _seed, _masters, _racks, _clients, _noLinks, _inside, _rolling, _profile, _keep, _json }) Add(option);
     }
 
     public override async Task<int> RunAsync(CommandContext context, CancellationToken ct)
     {
         var defaults = new ChaosOptions();
+        var rolling = (int)(context.Get(_rolling) ?? 0);
         var options = new ChaosOptions
         {
             Duration = context.Get(_duration) ?? defaults.Duration,
@@ -35,9 +38,11 @@ internal sealed class ChaosCommand : RcmpCommand
             Masters = (int)(context.Get(_masters) ?? defaults.Masters),
             Racks = (int)(context.Get(_racks) ?? defaults.Racks),
             Clients = (int)(context.Get(_clients) ?? defaults.Clients),
+            RollingRestarts = rolling,
+            TimingProfile = context.Get(_profile) ?? defaults.TimingProfile,
             Keep = context.Get(_keep),
-            CutsLinks = context.Get(_inside) || (!context.Get(_noLinks) && LinkNamespace.Problem is null),
-            LinksNotCut = context.Get(_noLinks) ? "--no-links was given" : LinkNamespace.Problem ?? "",
+            CutsLinks = context.Get(_inside) || (rolling == 0 && !context.Get(_noLinks) && LinkNamespace.Problem is null),
+            LinksNotCut = rolling > 0 ? "a rolling restart needs no faults" : context.Get(_noLinks) ? "--no-links was given" : LinkNamespace.Problem ?? "",
         };
         var json = context.Get(_json);
         var writer = TextWriter.Synchronized(json ? context.Error : context.Out);

@@ -32,6 +32,9 @@ internal sealed class HistoryRecorder : IDisposable
     /// <summary>How many had certainly no effect.</summary>
     public long Refused { get; private set; }
 
+    /// <summary>Why the last operation failed; null if it did not.</summary>
+    public PoolException? Failure { get; private set; }
+
     /// <summary>An operation of any kind, with a value that nobody else writes.</summary>
     public void Random(IMemoryPool pool, GAddr address, Random random)
     {
@@ -44,6 +47,7 @@ internal sealed class HistoryRecorder : IDisposable
     public bool Run(IMemoryPool pool, GAddr address, WordOperation operation, ulong argument, ulong comparand)
     {
         var number = ++Recorded;
+        Failure = null;
         Append($"> {number} {address.Value} {(int)operation} {argument} {comparand} {Stopwatch.GetTimestamp()}");
         try
         {
@@ -61,14 +65,16 @@ internal sealed class HistoryRecorder : IDisposable
             if (operation != WordOperation.Write) _seen = result;
             return true;
         }
-        catch (PoolOutcomeUnknownException)
+        catch (PoolOutcomeUnknownException unknown)
         {
+            Failure = unknown;
             Unknown++;
             return false;
         }
-        catch (PoolException)
+        catch (PoolException refused)
         {
             // Not sent, or explicitly refused.
+            Failure = refused;
             Refused++;
             Append($"x {number}");
             return false;
@@ -77,7 +83,7 @@ internal sealed class HistoryRecorder : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    /// <summary>The operations of several files. One without an end has an unknown outcome; a line that was cut off counts as not written.</summary>
+    /// <summary>The operations of several files, or of one that several were put into. One without an end has an unknown outcome; a line that was cut off counts as not written.</summary>
     public static List<WordEvent> Load(IEnumerable<string> paths)
     {
         var history = new List<WordEvent>();
@@ -95,7 +101,12 @@ internal sealed class HistoryRecorder : IDisposable
             var numbers = line[2..].Split(' ').Select(n => ulong.Parse(n, CultureInfo.InvariantCulture)).ToArray();
             switch (line[0])
             {
-                case 'p': process = (int)numbers[0]; break;
+                case 'p':
+                    // The operations of another process begin, which counts from 1 again.
+                    history.AddRange(open.Values);
+                    open.Clear();
+                    process = (int)numbers[0];
+                    break;
                 case '>':
                     open[numbers[0]] = new WordEvent(numbers[1], process, (WordOperation)numbers[2], numbers[3], numbers[4], 0, (long)numbers[5], WordEvent.Unknown);
                     break;

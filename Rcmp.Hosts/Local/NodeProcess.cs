@@ -55,15 +55,18 @@ internal sealed class NodeProcess(string directory, ManifestNode node, IReadOnly
         }
     }
 
-    /// <summary>SIGTERM, and SIGKILL if that does not help in time.</summary>
-    public async Task StopAsync(TimeSpan timeout)
+    /// <summary>SIGTERM, and SIGKILL if that does not help in time: then it returns false.</summary>
+    public async Task<bool> StopAsync(TimeSpan timeout)
     {
+        var inTime = true;
         if (Running is { } identity)
         {
             await SignalAsync(identity, "TERM");
-            if (!await EndsWithinAsync(identity, timeout)) await KillAsync();
+            inTime = await EndsWithinAsync(identity, timeout);
+            if (!inTime) await KillAsync();
         }
         Forget();
+        return inTime;
     }
 
     /// <summary>SIGKILL: nothing of the node gets a chance to clean up.</summary>
