@@ -70,6 +70,21 @@ public class RackAllocationTests
     }
 
     [Fact]
+    public void AnAllocationThatFailsAfterAWrapFreesNoPageThatHadTheIdBefore()
+    {
+        var old = _rig.Allocate();
+        var max = _rig.Store.Geometry.SequenceMax;
+        _rig.Store.SaveState(_rig.Store.State with { SequenceReserved = max + 2 });
+        _rig.Restart();
+        var request = _rig.NewRequest();
+        _rig.Give(new AllocatePages(RackRig.Session, request, 1, false));
+        Assert.Equal(old, _rig.Last<ConfirmFree>()!.Page);
+        _rig.Advance(10_000_000_000);
+        Assert.Equal(RequestStatus.Unavailable, Assert.Single(_rig.Sent.OfType<RequestDone>(), done => done.Request == request).Status);
+        Assert.DoesNotContain(_rig.Sent.OfType<FreeRequest>(), free => free.Page == old);
+    }
+
+    [Fact]
     public void SequenceNumbersAreNeverGivenOutTwice()
     {
         var before = _rig.Allocate();

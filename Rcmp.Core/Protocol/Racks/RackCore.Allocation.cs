@@ -265,8 +265,8 @@ internal sealed partial class RackCore
         job.Failed = true;
         for (long i = 0; i < job.Local; i++)
         {
-            // Rows are made in steps: the last ones may not be there yet, and will not be.
-            if (_frames.ContainsKey(job.First.Plus(i))) FreeOwn(job.First.Plus(i));
+            // Rows are made in steps: the last ones may not be there yet, and will not be. A row of another request is of a page that had the id before the sequence wrapped.
+            if (TryRow(job.First.Plus(i), out _, out var row) && row.Session == job.Order.Session && row.Request == job.Order.Request) FreeOwn(row.Page);
         }
 
         if (job.Parts.Count > 0) SettleParts(job, keep: false);
