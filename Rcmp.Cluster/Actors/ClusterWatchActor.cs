@@ -7,7 +7,7 @@ using Rcmp.Cluster.Nodes;
 
 namespace Rcmp.Cluster.Actors;
 
-/// <summary>Finds out that the pool's nodes are in two clusters: asks the seeds that are no members of this one, and says so if one is in a cluster that is to stay.</summary>
+/// <summary>Finds out that the pool's nodes are in two clusters: asks the seeds that are no members of this one, or do not answer as such, and says so if one is in a cluster that is to stay.</summary>
 /// <remarks>It happens: a sole master that is started again forms a new cluster, since nobody it knows is left, and the racks go on without a master in the old one; and the first seed
 /// forms one if it hears none of the other masters while it starts. Terms keep the pages safe meanwhile.</remarks>
 internal sealed class ClusterWatchActor : ReceiveActor, IWithTimers
@@ -29,7 +29,7 @@ internal sealed class ClusterWatchActor : ReceiveActor, IWithTimers
         Receive<ClusterAnswered>(answer =>
         {
             // A node that has only just been let in may not know all members yet: it looks small to itself.
-            if (answer.PoolId != _options.PoolId || _cluster.SelfMember.Status != MemberStatus.Up || IsMember(answer.Standing.AskedNode)) return;
+            if (answer.PoolId != _options.PoolId || _cluster.SelfMember.Status != MemberStatus.Up || IsMember(answer)) return;
             if (answer.Standing.CompareTo(StandingOf(_cluster)) > 0) found(answer.Standing);
         });
     }
@@ -52,7 +52,8 @@ internal sealed class ClusterWatchActor : ReceiveActor, IWithTimers
         if (_cluster.SelfMember.Status != MemberStatus.Up) return;
         foreach (var seed in _options.SeedNodes)
         {
-            if (IsMember(seed.Akka))
+            // Of one that is started again the old incarnation is a member for a while, which nobody reaches.
+            if (_cluster.State.Members.Any(m => m.Address.ToString() == seed.Akka && !_cluster.State.Unreachable.Contains(m)))
             {
                 _asked.Remove(seed);
                 continue;
@@ -63,7 +64,7 @@ internal sealed class ClusterWatchActor : ReceiveActor, IWithTimers
         }
     }
 
-    private bool IsMember(string address) => _cluster.State.Members.Any(m => m.Address.ToString() == address);
+    private bool IsMember(ClusterAnswered answer) => _cluster.State.Members.Any(m => m.Address.ToString() == answer.Standing.AskedNode && m.UniqueAddress.Uid == answer.Uid);
 
     private sealed class LookDue : INoSerializationVerificationNeeded, IDeadLetterSuppression
     {

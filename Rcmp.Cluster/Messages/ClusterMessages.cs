@@ -2,11 +2,11 @@ using Rcmp.Protocol;
 
 namespace Rcmp.Cluster.Messages;
 
-/// <summary>A node to a seed that is no member of its cluster: in which one are you?</summary>
+/// <summary>A node to a seed that is no member of its cluster, or cannot be reached as one: in which one are you?</summary>
 internal sealed record AskCluster : IPoolProtocol;
 
-/// <summary>Answer to <see cref="AskCluster"/>, by a node that is up.</summary>
-internal sealed record ClusterAnswered(Guid PoolId, ClusterStanding Standing) : IPoolProtocol;
+/// <summary>Answer to <see cref="AskCluster"/>, by a node that is up. <paramref name="Uid"/> tells its actor system from others that had the same address.</summary>
+internal sealed record ClusterAnswered(Guid PoolId, int Uid, ClusterStanding Standing) : IPoolProtocol;
 
 /// <summary>What decides, between two clusters of one pool, which one stays: that with a master, then the larger one, then the one with the lowest address. All nodes come to the same
 /// result, so that those of the other one join it.</summary>

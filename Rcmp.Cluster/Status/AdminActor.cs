@@ -30,7 +30,7 @@ internal sealed class AdminActor : ReceiveActor, IWithTimers
         Receive<GatherEnded>(ended => Answer(ended.Request));
         ReceiveAsync<AskRackStatus>(AnswerForRackAsync, _ => host is not null);
         // One that is not in a cluster yet has nothing to say: whoever asks would join nothing.
-        Receive<AskCluster>(_ => Sender.Tell(new ClusterAnswered(options.PoolId, ClusterWatchActor.StandingOf(_cluster)), Self), _ => _cluster.SelfMember.Status == MemberStatus.Up);
+        Receive<AskCluster>(_ => Sender.Tell(new ClusterAnswered(options.PoolId, _cluster.SelfUniqueAddress.Uid, ClusterWatchActor.StandingOf(_cluster)), Self), _ => _cluster.SelfMember.Status == MemberStatus.Up);
         Receive<ForgetRack>(order => master.Tell(order, ActorRefs.NoSender));
         Receive<DrainRack>(order => master.Tell(order, ActorRefs.NoSender));
     }

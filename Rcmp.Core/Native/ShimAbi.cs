@@ -34,7 +34,7 @@ internal static unsafe partial class ShimAbi
     /// <summary>In the order of rcmp_layout_echo.</summary>
     internal static IReadOnlyList<(string Name, ulong Value)> Expected() =>
     [
-        ("the ABI version", 4),
+        ("the ABI version", 5),
         ("the region format", RegionLayout.FormatVersion),
         ("the size of a page-table entry", Size<PageTableEntry>()),
         ("the offset of an entry's location", Offset<PageTableEntry>(nameof(PageTableEntry.Location))),

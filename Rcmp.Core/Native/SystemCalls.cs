@@ -34,6 +34,9 @@ internal static partial class SystemCalls
     [LibraryImport(Library, EntryPoint = "rcmp_sys_try_lock")]
     public static partial int TryLock(int fd);
 
+    [LibraryImport(Library, EntryPoint = "rcmp_sys_unlock")]
+    public static partial int Unlock(int fd);
+
     [LibraryImport(Library, EntryPoint = "rcmp_sys_link_count")]
     public static partial long LinkCount(int fd);
 
@@ -82,6 +85,11 @@ internal static partial class SystemCalls
             return fd < 0 ? null : new FileDescriptor(fd);
         }
 
-        protected override bool ReleaseHandle() => SystemCalls.Close((int)handle) == 0;
+        protected override bool ReleaseHandle()
+        {
+            // Closing alone leaves the lock to a process that this one is just starting, which has all descriptors until it runs its program.
+            _ = SystemCalls.Unlock((int)handle);
+            return SystemCalls.Close((int)handle) == 0;
+        }
     }
 }

@@ -111,6 +111,11 @@ int rcmp_sys_try_lock(int fd)
     return result(value);
 }
 
+int rcmp_sys_unlock(int fd)
+{
+    return result(flock(fd, LOCK_UN));
+}
+
 int64_t rcmp_sys_link_count(int fd)
 {
     struct stat status;

@@ -15,6 +15,7 @@ int64_t rcmp_sys_size(int fd);
 int rcmp_sys_truncate(int fd, int64_t size);
 int rcmp_sys_allocate(int fd, int64_t offset, int64_t length);
 int rcmp_sys_try_lock(int fd);
+int rcmp_sys_unlock(int fd);
 int64_t rcmp_sys_link_count(int fd);
 int64_t rcmp_sys_reserve(int64_t length, int64_t alignment);
 int rcmp_sys_map_at(int64_t address, int64_t length, int fd, int64_t offset, int writable);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,6 +37,8 @@ struct tcp_peer *tcp_peer_new(struct tcp_thread *thread, int fd) {
 }
 
 void tcp_peer_free(struct tcp_peer *peer) {
+    /* Closing alone leaves it in the set as long as another process has the socket: one that this one is just starting has all of them until it runs its program. */
+    epoll_ctl(peer->thread->epoll, EPOLL_CTL_DEL, peer->fd, NULL);
     close(peer->fd);
     free(peer->in);
     free(peer->bounce);

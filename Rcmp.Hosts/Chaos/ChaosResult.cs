@@ -12,7 +12,7 @@ internal sealed record RecoveryTimes(long Median, long Max)
     public static RecoveryTimes Of(IEnumerable<FaultSeen> seen)
     {
         var sorted = seen.Select(s => (long)s.Recovery.TotalNanoseconds).Order().ToList();
-        return new RecoveryTimes(sorted[sorted.Count / 2], sorted[^1]);
+        return new RecoveryTimes(sorted[(sorted.Count - 1) / 2], sorted[^1]);
     }
 }
 

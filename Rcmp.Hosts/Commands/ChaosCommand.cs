@@ -30,6 +30,7 @@ internal sealed class ChaosCommand : RcmpCommand
     public override async Task<int> RunAsync(CommandContext context, CancellationToken ct)
     {
         var defaults = new ChaosOptions();
+        if (context.Get(_duration) is { } duration && duration.Value < TimeSpan.FromSeconds(1)) throw CommandException.Usage($"--duration: {duration} is too short for a fault: give at least 1s");
         var rolling = (int)(context.Get(_rolling) ?? 0);
         var options = new ChaosOptions
         {

@@ -71,4 +71,20 @@ public class RackSessionTests
         _rig.Give(new RoomOffered(RackRig.Self, asked.Request, ValueList<RackRoom>.Of(new RackRoom(RackRig.Other.Rack, 1))));
         Assert.Empty(_rig.Sent.OfType<HostPages>());
     }
+
+    [Fact]
+    public void ARepeatedOrderToHostPagesBringsNoneBackThatWasFreed()
+    {
+        var page = new PageId((2UL << 40) + 5);
+        var order = new HostPages(RackRig.Other, RackRig.Self, _rig.NewRequest(), new SessionToken(5), false, page, 1);
+        _rig.Give(order);
+        _rig.Give(order);
+        Assert.All(_rig.Sent.OfType<PagesHosted>(), hosted => Assert.True(hosted.Ok));
+        _rig.Order(OrderKind.Free, page, 1, request: _rig.NewRequest());
+        _rig.Quiet();
+        Assert.Equal(0, _rig.Core.Status().Resident);
+        _rig.Give(order);
+        Assert.False(_rig.Last<PagesHosted>()!.Ok);
+        Assert.Equal(0, _rig.Core.Status().Resident);
+    }
 }

@@ -37,6 +37,8 @@ internal sealed partial class RackCore
             var placement = MakeRows(m.First, m.Count, m.Session, m.SessionScoped, m.Request, made =>
             {
                 _hostings.Remove((m.Request, m.First));
+                // A repeat that comes when the pages have been freed must not bring them back.
+                if (made) _hostingOver.Add((m.Request, m.First), true);
                 _fx.SendToRack(m.From.Rack, new PagesHosted(Self, m.From, m.Request, m.First, m.Count, made));
             });
             if (_hostings.ContainsKey((m.Request, m.First))) _hostings[(m.Request, m.First)] = placement;
