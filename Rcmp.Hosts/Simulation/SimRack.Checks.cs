@@ -17,6 +17,8 @@ internal sealed partial class SimRack
             _world.Violated($"rack {Id} carried out an order of term {next.Attempt.Term} on {next.Page}, although it had promised a higher one");
         if (old.State == RowState.Resident && next.State != RowState.Resident && old.Unsettled)
             _world.Violated($"{old.Page} left rack {Id} although the move that brought it is not settled");
+        // It is removed when a rack that stays has stored that; until then it may come back, and pages may move there.
+        if (next.State != RowState.Free && IsForgotten) _world.OnTakenByForgotten(next.Page);
         if (next.State == RowState.Resident && old.State == RowState.Free && !IsForgotten) _world.OnBorn(next.Page);
         if (next.State == RowState.Resident && old.State != RowState.Resident && !IsForgotten) _world.OnResident(this, next.Page);
     }

@@ -52,6 +52,12 @@ internal sealed partial class SimWorld
     }
 
     /// <summary>A row is about to become resident.</summary>
+    /// <summary>A page has gone where an operator has given up all pages.</summary>
+    public void OnTakenByForgotten(PageId id)
+    {
+        if (_byId.TryGetValue(id, out var page)) Lose(page);
+    }
+
     /// <summary>A page gets its first row. Whoever still has the id from a page before, in a world where ids come round, reaches this one from now on.</summary>
     public void OnBorn(PageId id)
     {
