@@ -12,19 +12,13 @@ public class RackSessionTests
     public void AnAcknowledgementIsAnsweredWhenEveryRackThatHasAPartKnowsOfIt()
     {
         _rig.Give(new NodeJoined("1"));
-        var request = _rig.NewRequest();
-        _rig.Give(new AllocatePages(RackRig.Session, request, 7, false));
-        var asked = _rig.Last<AskRoom>()!;
-        Assert.Equal(1, asked.Count);
-        _rig.Give(new RoomOffered(RackRig.Self, asked.Request, ValueList<RackRoom>.Of(new RackRoom(RackRig.Other.Rack, 1))));
-        var part = _rig.Last<HostPages>()!;
-        _rig.Give(new PagesHosted(RackRig.Other, RackRig.Self, request, part.First, 1, true));
-        var first = _rig.Last<PagesAllocated>()!.First;
+        var (first, part, _) = AllocateInOtherRack();
+        Assert.Equal(1, _rig.Last<AskRoom>()!.Count);
 
         var acknowledgement = _rig.NewRequest();
         _rig.Give(new AcknowledgeAllocation(RackRig.Session, acknowledgement, first, 7));
         Assert.DoesNotContain(_rig.Sent.OfType<RequestDone>(), done => done.Request == acknowledgement);
-        _rig.Give(new HostedSettled(RackRig.Other, RackRig.Self, _rig.Last<SettleHosted>()!.Request, part.First));
+        _rig.Give(new HostedSettled(RackRig.Other, RackRig.Self, _rig.Last<SettleHosted>()!.Request, part));
         Assert.Equal(RequestStatus.Ok, Assert.Single(_rig.Sent.OfType<RequestDone>(), done => done.Request == acknowledgement).Status);
     }
 
@@ -86,5 +80,41 @@ public class RackSessionTests
         _rig.Give(order);
         Assert.False(_rig.Last<PagesHosted>()!.Ok);
         Assert.Equal(0, _rig.Core.Status().Resident);
+    }
+
+    [Fact]
+    public void ADrainedRackLeavesWhenItsAcknowledgementsAreKnownAndPromisesNothingAfterwards()
+    {
+        _rig.Give(new NodeJoined("1"));
+        var (first, part, request) = AllocateInOtherRack();
+        _rig.Give(new AcknowledgeAllocation(RackRig.Session, _rig.NewRequest(), first, 7));
+        for (var i = 0; i < 6; i++)
+        {
+            _rig.Order(OrderKind.Free, first.Plus(i), (ulong)i + 1, request: _rig.NewRequest());
+            _rig.Quiet();
+        }
+
+        _rig.Give(new EmptyRack(RackRig.Self));
+        Assert.Equal(0, _rig.Core.Status().Resident);
+        Assert.False(_rig.Store.State.Roster[0].Forgotten);
+        _rig.Give(new HostedSettled(RackRig.Other, RackRig.Self, request, part));
+        Assert.True(_rig.Store.State.Roster[0].Forgotten);
+
+        // After a restart nobody knows what was settled: the others may have freed it.
+        _rig.Restart();
+        var late = _rig.NewRequest();
+        _rig.Give(new AcknowledgeAllocation(RackRig.Session, late, first, 7));
+        Assert.Equal(RequestStatus.Unavailable, Assert.Single(_rig.Sent.OfType<RequestDone>(), done => done.Request == late).Status);
+    }
+
+    /// <summary>Six pages here, the seventh in rack 2; the client has the address and has not acknowledged it.</summary>
+    private (PageId First, PageId Part, RequestId Request) AllocateInOtherRack()
+    {
+        var request = _rig.NewRequest();
+        _rig.Give(new AllocatePages(RackRig.Session, request, 7, false));
+        _rig.Give(new RoomOffered(RackRig.Self, _rig.Last<AskRoom>()!.Request, ValueList<RackRoom>.Of(new RackRoom(RackRig.Other.Rack, 1))));
+        var part = _rig.Last<HostPages>()!.First;
+        _rig.Give(new PagesHosted(RackRig.Other, RackRig.Self, request, part, 1, true));
+        return (_rig.Last<PagesAllocated>()!.First, part, request);
     }
 }

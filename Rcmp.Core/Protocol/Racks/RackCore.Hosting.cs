@@ -57,19 +57,28 @@ internal sealed partial class RackCore
             _allocatedBefore.Remove(job.Order.Request);
             if (job.Parts.Count > 0 && !job.Settled)
             {
-                SettleParts(job, keep: true, m);
+                if (!RefusedAsRemoved(m)) SettleParts(job, keep: true, m);
                 return;
             }
         }
         else if (m.First.Plus(m.Count - 1) is var last && (!_frames.ContainsKey(m.First) || !_frames.ContainsKey(last)))
         {
             // This daemon was restarted since: any rack may host a part.
+            if (RefusedAsRemoved(m)) return;
             var parts = Roster.Entries.Where(e => !e.Forgotten && e.Rack != Self.Rack).Select(e => (e.Rack, m.First, m.Count)).ToList();
             BeginSettling(new SettleJob { Order = new AllocatePages(m.Session, m.Request, m.Count, false), Keep = true, Parts = parts }, m);
             return;
         }
 
         Done(m, RequestStatus.Ok, "");
+    }
+
+    /// <summary>When a rack leaves, the others free what its sessions have not acknowledged: from then on nobody may be told that it is kept.</summary>
+    private bool RefusedAsRemoved(AcknowledgeAllocation m)
+    {
+        if (!IsForgotten(Self.Rack)) return false;
+        Done(m, RequestStatus.Unavailable, "This rack was removed from the pool before all racks that have a part knew of the acknowledgement.", remember: false);
+        return true;
     }
 
     private void AcknowledgeRows(SessionToken session, PageId first, long count)
@@ -102,6 +111,8 @@ internal sealed partial class RackCore
             if (waiter is AcknowledgeAllocation { First: var first } && _allocated.TryGet(first, out var allocated)) allocated.Settled = true;
             Done(waiter, RequestStatus.Ok, "");
         }
+
+        LeaveIfDrained();
     }
 
     private void ResendHostedSettlement(RequestId request)

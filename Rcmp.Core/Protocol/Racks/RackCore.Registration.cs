@@ -152,7 +152,8 @@ internal sealed partial class RackCore
     /// its pages would be out of date, and this rack's order to take nothing is forgotten with its process.</summary>
     private void LeaveIfDrained()
     {
-        if (!_draining || _frames.Count > 0 || _placements.Count > 0 || !_forgotten.Add(Self.Rack)) return;
+        // An acknowledgement under way is waited for: the others free what is not acknowledged when this rack leaves.
+        if (!_draining || _frames.Count > 0 || _placements.Count > 0 || _settling.Values.Any(job => job.Keep) || !_forgotten.Add(Self.Rack)) return;
         Roster = Roster with { Entries = ValueList<RosterEntry>.Of(Roster.Entries.Select(e => e.Rack == Self.Rack ? e with { Forgotten = true } : e)) };
         _store.SaveState(_store.State with { Roster = Roster.Entries });
         _fx.Log(RackLogLevel.Information, $"Rack {Self.Rack} is empty and leaves the pool.");
