@@ -8,6 +8,9 @@ internal abstract unsafe class ClientView
 {
     public PageTableEntry* Table { get; protected init; }
 
+    /// <summary>One <see cref="HitWord"/> per entry of <see cref="Table"/>.</summary>
+    public ulong* HitTable { get; protected init; }
+
     public long TableMask { get; protected init; }
 
     public AccessCounter* Counters { get; protected init; }

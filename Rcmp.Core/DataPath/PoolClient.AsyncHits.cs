@@ -10,9 +10,9 @@ internal sealed unsafe partial class PoolClient
     /// <summary>Copies what can be had at once. Returns how many bytes; the rest is for the pool's threads.</summary>
     private long ReadHere(GAddr address, Span<byte> destination)
     {
+        StackProbe probe;
         var length = (uint)destination.Length;
-        var unknownStack = 0UL;
-        if (IsInOnePage(address, length) && TryEnter(address, out var bytes, out var slot, ref unknownStack))
+        if (IsInOnePage(address, length) && TryEnter(address, out var bytes, out var slot, &probe))
         {
             WordCopy.FromFrame(ref MemoryMarshal.GetReference(destination), bytes, length);
             Exit(slot, address);
@@ -20,15 +20,15 @@ internal sealed unsafe partial class PoolClient
         }
 
         fixed (byte* buffer = destination)
-            return TransferCheckedHere(FabricOp.Read, address, buffer, length, unknownStack);
+            return TransferCheckedHere(FabricOp.Read, address, buffer, length, StackSlots.PageOf(&probe));
     }
 
     /// <inheritdoc cref="ReadHere"/>
     private long WriteHere(GAddr address, ReadOnlySpan<byte> source)
     {
+        StackProbe probe;
         var length = (uint)source.Length;
-        var unknownStack = 0UL;
-        if (IsInOnePage(address, length) && TryEnter(address, out var bytes, out var slot, ref unknownStack))
+        if (IsInOnePage(address, length) && TryEnter(address, out var bytes, out var slot, &probe))
         {
             WordCopy.ToFrame(bytes, ref MemoryMarshal.GetReference(source), length);
             Exit(slot, address);
@@ -36,16 +36,16 @@ internal sealed unsafe partial class PoolClient
         }
 
         fixed (byte* buffer = source)
-            return TransferCheckedHere(FabricOp.Write, address, buffer, length, unknownStack);
+            return TransferCheckedHere(FabricOp.Write, address, buffer, length, StackSlots.PageOf(&probe));
     }
 
-    private long TransferCheckedHere(FabricOp op, GAddr address, byte* buffer, long length, ulong unknownStack)
+    private long TransferCheckedHere(FabricOp op, GAddr address, byte* buffer, long length, ulong stackPage)
     {
         CheckRange(address, length);
         EnterSlow();
         try
         {
-            LearnStack(unknownStack);
+            LearnStack(stackPage);
             return TransferHere(op, address, buffer, length);
         }
         finally

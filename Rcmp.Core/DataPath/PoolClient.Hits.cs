@@ -1,29 +1,31 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Rcmp.Regions;
 
 namespace Rcmp.DataPath;
 
 /// <summary>Rack hits: the page is in the rack, the thread has its guard slot. No allocation, lock, call or message. Everything else goes to the slow way, which starts
 /// over, so these methods may give up anywhere before the copy.</summary>
+[SkipLocalsInit]
 internal sealed unsafe partial class PoolClient
 {
     private const ulong CountEvery = 64;
 
     public void Read(GAddr address, Span<byte> destination)
     {
+        StackProbe probe;
         // A cache line, the commonest payload: in one page, no loop, no call.
         if (IsLine(address, destination.Length))
         {
-            var unknownStack = 0UL;
-            if (TryEnter(address, out var line, out var slot, ref unknownStack))
+            if (TryEnter(address, out var line, out var slot, &probe))
             {
                 WordCopy.Copy64(ref MemoryMarshal.GetReference(destination), ref *line);
                 Exit(slot, address);
                 return;
             }
 
-            ReadSlow(address, destination, unknownStack);
+            ReadSlow(address, destination, StackSlots.PageOf(&probe));
         }
         else
         {
@@ -34,30 +36,30 @@ internal sealed unsafe partial class PoolClient
     private void ReadPart(GAddr address, Span<byte> destination)
     {
         var length = (uint)destination.Length;
-        var unknownStack = 0UL;
-        if (IsInOnePage(address, length) && TryEnter(address, out var bytes, out var slot, ref unknownStack))
+        StackProbe probe;
+        if (IsInOnePage(address, length) && TryEnter(address, out var bytes, out var slot, &probe))
         {
             WordCopy.FromFrame(ref MemoryMarshal.GetReference(destination), bytes, length);
             Exit(slot, address);
             return;
         }
 
-        ReadSlow(address, destination, unknownStack);
+        ReadSlow(address, destination, StackSlots.PageOf(&probe));
     }
 
     public void Write(GAddr address, ReadOnlySpan<byte> source)
     {
+        StackProbe probe;
         if (IsLine(address, source.Length))
         {
-            var unknownStack = 0UL;
-            if (TryEnter(address, out var line, out var slot, ref unknownStack))
+            if (TryEnter(address, out var line, out var slot, &probe))
             {
                 WordCopy.Copy64(ref *line, ref MemoryMarshal.GetReference(source));
                 Exit(slot, address);
                 return;
             }
 
-            WriteSlow(address, source, unknownStack);
+            WriteSlow(address, source, StackSlots.PageOf(&probe));
         }
         else
         {
@@ -68,22 +70,22 @@ internal sealed unsafe partial class PoolClient
     private void WritePart(GAddr address, ReadOnlySpan<byte> source)
     {
         var length = (uint)source.Length;
-        var unknownStack = 0UL;
-        if (IsInOnePage(address, length) && TryEnter(address, out var bytes, out var slot, ref unknownStack))
+        StackProbe probe;
+        if (IsInOnePage(address, length) && TryEnter(address, out var bytes, out var slot, &probe))
         {
             WordCopy.ToFrame(bytes, ref MemoryMarshal.GetReference(source), length);
             Exit(slot, address);
             return;
         }
 
-        WriteSlow(address, source, unknownStack);
+        WriteSlow(address, source, StackSlots.PageOf(&probe));
     }
 
     public T Read<T>(GAddr address)
         where T : unmanaged
     {
-        var unknownStack = 0UL;
-        if (((sizeof(T) == sizeof(ulong) && IsWord(address)) || IsInOnePage(address, (uint)sizeof(T))) && TryEnter(address, out var bytes, out var slot, ref unknownStack))
+        StackProbe probe;
+        if (((sizeof(T) == sizeof(ulong) && IsWord(address)) || IsInOnePage(address, (uint)sizeof(T))) && TryEnter(address, out var bytes, out var slot, &probe))
         {
             T value;
             if (sizeof(T) == sizeof(ulong) && ((nuint)bytes & (sizeof(ulong) - 1)) == 0)
@@ -102,15 +104,15 @@ internal sealed unsafe partial class PoolClient
         }
 
         Unsafe.SkipInit(out T slow);
-        ReadSlow(address, MemoryMarshal.AsBytes(new Span<T>(ref slow)), unknownStack);
+        ReadSlow(address, MemoryMarshal.AsBytes(new Span<T>(ref slow)), StackSlots.PageOf(&probe));
         return slow;
     }
 
     public void Write<T>(GAddr address, in T value)
         where T : unmanaged
     {
-        var unknownStack = 0UL;
-        if (((sizeof(T) == sizeof(ulong) && IsWord(address)) || IsInOnePage(address, (uint)sizeof(T))) && TryEnter(address, out var bytes, out var slot, ref unknownStack))
+        StackProbe probe;
+        if (((sizeof(T) == sizeof(ulong) && IsWord(address)) || IsInOnePage(address, (uint)sizeof(T))) && TryEnter(address, out var bytes, out var slot, &probe))
         {
             // Release: what the caller wrote before is visible to whoever reads this word.
             if (sizeof(T) == sizeof(ulong) && ((nuint)bytes & (sizeof(ulong) - 1)) == 0)
@@ -121,51 +123,51 @@ internal sealed unsafe partial class PoolClient
             return;
         }
 
-        WriteSlow(address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)), unknownStack);
+        WriteSlow(address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)), StackSlots.PageOf(&probe));
     }
 
     public ulong Exchange(GAddr address, ulong value)
     {
-        var unknownStack = 0UL;
-        if (IsWord(address) && TryEnter(address, out var bytes, out var slot, ref unknownStack))
+        StackProbe probe;
+        if (IsWord(address) && TryEnter(address, out var bytes, out var slot, &probe))
         {
             var before = Interlocked.Exchange(ref *(ulong*)bytes, value);
             Exit(slot, address);
             return before;
         }
 
-        return AtomicSlow(Fabric.FabricOp.Exchange, address, value, 0, unknownStack);
+        return AtomicSlow(Fabric.FabricOp.Exchange, address, value, 0, StackSlots.PageOf(&probe));
     }
 
     public ulong CompareExchange(GAddr address, ulong value, ulong comparand)
     {
-        var unknownStack = 0UL;
-        if (IsWord(address) && TryEnter(address, out var bytes, out var slot, ref unknownStack))
+        StackProbe probe;
+        if (IsWord(address) && TryEnter(address, out var bytes, out var slot, &probe))
         {
             var before = Interlocked.CompareExchange(ref *(ulong*)bytes, value, comparand);
             Exit(slot, address);
             return before;
         }
 
-        return AtomicSlow(Fabric.FabricOp.CompareExchange, address, value, comparand, unknownStack);
+        return AtomicSlow(Fabric.FabricOp.CompareExchange, address, value, comparand, StackSlots.PageOf(&probe));
     }
 
     public ulong FetchAdd(GAddr address, ulong delta)
     {
-        var unknownStack = 0UL;
-        if (IsWord(address) && TryEnter(address, out var bytes, out var slot, ref unknownStack))
+        StackProbe probe;
+        if (IsWord(address) && TryEnter(address, out var bytes, out var slot, &probe))
         {
             var after = Interlocked.Add(ref *(ulong*)bytes, delta);
             Exit(slot, address);
             return unchecked(after - delta);
         }
 
-        return AtomicSlow(Fabric.FabricOp.FetchAdd, address, delta, 0, unknownStack);
+        return AtomicSlow(Fabric.FabricOp.FetchAdd, address, delta, 0, StackSlots.PageOf(&probe));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool IsInOnePage(GAddr address, uint length) =>
-        (address.Value & _pageMask) + length <= _pageMask + 1;
+        (address.Value & _pageMask) + length <= _pageSize;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsLine(GAddr address, int length) => length == WordCopy.LineBytes && (address.Value & (WordCopy.LineBytes - 1)) == 0;
@@ -174,50 +176,38 @@ internal sealed unsafe partial class PoolClient
     private static bool IsWord(GAddr address) => (address.Value & (sizeof(ulong) - 1)) == 0;
 
     /// <summary>Sets the thread's guard and looks the page up. True, and where the bytes are, if it is here and nothing is in the way; else no guard is set. The
-    /// caller then leaves by a call that takes <paramref name="unknownStack"/> along, so that nothing has to outlive a call made here: it would be kept on the stack.</summary>
+    /// caller then leaves by a call, so that nothing has to outlive one made here: it would be kept on the stack.</summary>
     /// <param name="address">Nothing is checked but its page.</param>
     /// <param name="bytes">Where the bytes are.</param>
     /// <param name="slot">For <see cref="Exit"/>.</param>
-    /// <param name="unknownStack">The page of stack that no slot is known for, or 0.</param>
+    /// <param name="probe">In the caller's frame: where it is tells the thread.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    [SkipLocalsInit]
-    private bool TryEnter(GAddr address, out byte* bytes, out GuardSlot* slot, ref ulong unknownStack)
+    private bool TryEnter(GAddr address, out byte* bytes, out GuardSlot* slot, StackProbe* probe)
     {
-        Unsafe.SkipInit(out byte local);
-        var stackPage = StackSlots.PageOf(&local);
-        var index = StackSlots.SlotOf(_stackWords, stackPage);
-        if (index > StackSlots.SlotMax)
-        {
-            bytes = null;
-            slot = null;
-            unknownStack = stackPage;
+        bytes = null;
+        slot = null;
+        var slotOffset = StackSlots.OffsetOf(_stackWords, StackSlots.PageOf(probe));
+        if (slotOffset > StackSlots.OffsetMax)
             return false;
-        }
 
-        var shift = _pageShift;
-        var page = address.Value >> shift;
-        slot = _guards + (uint)index;
-        // The guard must be set before table and location are loaded, or a mover (or Close) that finds no guard would take the page away while its old
+        var page = address.Value >> _pageShift;
+        slot = (GuardSlot*)((byte*)_guards + slotOffset);
+        // The guard must be set before table and word are loaded, or a mover (or Close) that finds no guard would take the page away while its old
         // location is used. Nothing orders a store before a later load on x86 or ARM short of a fence; the mover's membarrier (Close: the process-wide
         // barrier) puts one into this thread when it matters. What is left is to keep the compiler from moving the loads up: they are volatile.
         Volatile.Write(ref slot->Page, page);
-        var table = (PageTableEntry*)Volatile.Read(ref _hitTable);
-        var at = table + ((page + (page >> 31) * RegionLayout.NaturalSpread) & _hitMask);
-        // Acquire: the location is loaded after the key that gives it meaning. The entry does not change hands while a guard names its page, nor while
-        // one named it before the key went: the store sees to that before it gives the entry to another page.
-        if (Volatile.Read(ref at->Page) == page)
+        var mask = _hitMask;
+        var table = (ulong*)Volatile.Read(ref _hitTable);
+        // One load says page and frame: there is no order of two to keep.
+        var match = HitWord.Match(Volatile.Read(ref table[(page + (page >> 31) * RegionLayout.NaturalSpread) & mask]), page, mask);
+        if (match < _frameEnd)
         {
-            var location = new Location(Volatile.Read(ref at->Location));
-            var frame = (ulong)location.Frame.Value;
-            if (location.IsResident && frame < _frameCount)
-            {
-                bytes = _frames + (frame << shift) + (address.Value & _pageMask);
-                return true;
-            }
+            // The frame's start and the offset in the page, with fewer instructions: the sign and the page's own bits fall out on top.
+            bytes = _frames + unchecked(((ulong)match - page) * _pageSize + address.Value);
+            return true;
         }
 
         Volatile.Write(ref slot->Page, 0);
-        bytes = null;
         return false;
     }
 
@@ -226,13 +216,22 @@ internal sealed unsafe partial class PoolClient
     private void Exit(GuardSlot* slot, GAddr address)
     {
         var hits = slot->Hits + 1;
-        slot->Hits = hits;
         // One hit in 64 speaks for all: looking at the page's reference byte each time would be one more cache miss per hit.
         if ((hits & (CountEvery - 1)) == 0)
             ExitCounting(slot, address);
         else
-            // Release: the copy, reads and writes both, is done before anybody sees the guard clear.
-            Volatile.Write(ref slot->Page, 0);
+            Leave(slot, hits);
+    }
+
+    /// <summary>Clears the guard and keeps the count, in one store: how many stores a hit has decides how many hits the processor has under way, since each waits in
+    /// the store queue until the misses before it are done.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Leave(GuardSlot* slot, ulong hits)
+    {
+        // Release: the copy, reads and writes both, is done before anybody sees the guard clear. Nothing on x86 but a fence for the compiler.
+        Volatile.ReadBarrier();
+        Volatile.WriteBarrier();
+        Vector128.CreateScalar(hits).StoreAligned(&slot->Hits);
     }
 
     /// <summary>Apart, and last, so that nothing of the hit has to outlive a call: it would be kept on the stack.</summary>
@@ -240,8 +239,8 @@ internal sealed unsafe partial class PoolClient
     private void ExitCounting(GuardSlot* slot, GAddr address)
     {
         CountSampled(RegionLayout.NaturalEntry(address.Value >> _pageShift, _tableMask));
-        // Release: as in Exit. Not before the count, since the guard keeps the counters mapped.
-        Volatile.Write(ref slot->Page, 0);
+        // Not before the count, since the guard keeps the counters mapped.
+        Leave(slot, slot->Hits + 1);
     }
 
     private void CountSampled(long entry)

@@ -152,10 +152,9 @@ internal sealed unsafe partial class PoolClient
     }
 
     /// <summary>Lets the next hits from this page of stack find the thread's slot, if it has one. Called between <see cref="EnterSlow"/> and <see cref="ExitSlow"/>.</summary>
-    /// <param name="stackPage">0: nothing to learn.</param>
     private void LearnStack(ulong stackPage)
     {
-        if (stackPage == 0)
+        if (StackSlots.OffsetOf(_stackWords, stackPage) <= StackSlots.OffsetMax)
             return;
         var slot = AttachThread();
         if (slot != null)

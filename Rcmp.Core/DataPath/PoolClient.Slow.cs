@@ -11,13 +11,13 @@ internal sealed unsafe partial class PoolClient
     private const int PauseMillisecondsMax = 10;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void ReadSlow(GAddr address, Span<byte> destination, ulong unknownStack)
+    private void ReadSlow(GAddr address, Span<byte> destination, ulong stackPage)
     {
         CheckRange(address, destination.Length);
         EnterSlow();
         try
         {
-            LearnStack(unknownStack);
+            LearnStack(stackPage);
             fixed (byte* buffer = destination)
                 Transfer(FabricOp.Read, address, buffer, destination.Length);
         }
@@ -28,13 +28,13 @@ internal sealed unsafe partial class PoolClient
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void WriteSlow(GAddr address, ReadOnlySpan<byte> source, ulong unknownStack)
+    private void WriteSlow(GAddr address, ReadOnlySpan<byte> source, ulong stackPage)
     {
         CheckRange(address, source.Length);
         EnterSlow();
         try
         {
-            LearnStack(unknownStack);
+            LearnStack(stackPage);
             fixed (byte* buffer = source)
                 Transfer(FabricOp.Write, address, buffer, source.Length);
         }
@@ -45,13 +45,13 @@ internal sealed unsafe partial class PoolClient
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private ulong AtomicSlow(FabricOp op, GAddr address, ulong operand, ulong comparand, ulong unknownStack)
+    private ulong AtomicSlow(FabricOp op, GAddr address, ulong operand, ulong comparand, ulong stackPage)
     {
         CheckWord(address);
         EnterSlow();
         try
         {
-            LearnStack(unknownStack);
+            LearnStack(stackPage);
             var access = MakeAtomic(op, address, operand, comparand);
             if (TryAccess(ref access) == LookupResult.Done)
                 return access.Result;

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Rcmp.Fabric;
 using Rcmp.Protocol.Messages;
 using Rcmp.Regions;
@@ -15,19 +14,18 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
     private const int ModeFence = 2;
     private const int ModeRdmaOnly = 4;
 
-    /// <summary>Where hits look when they may not take the short way: a table of one empty entry.</summary>
-    private static readonly PageTableEntry* NoTable = (PageTableEntry*)NativeMemory.AllocZeroed((nuint)sizeof(PageTableEntry));
-
-    // What a hit loads. The table is NoTable, with mask 0, for a client that is closed, needs a fence or uses the fabric alone: the hit loads it after its guard's
+    // What a hit loads. The table is an empty one for a client that is closed, needs a fence or uses the fabric alone: the hit loads it after its guard's
     // store anyway, and a flag of its own would be one more load. See Close.
     private readonly ulong* _stackWords;
     private readonly GuardSlot* _guards;
     private nint _hitTable;
-    private ulong _hitMask;
+    private readonly ulong _hitMask;
     private readonly byte* _frames;
     private readonly ulong _frameCount;
     private readonly int _pageShift;
     private readonly ulong _pageMask;
+    private readonly ulong _pageSize;
+    private readonly long _frameEnd;
 
     private readonly PageTableEntry* _table;
     private readonly long _tableMask;
@@ -72,10 +70,12 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
         _counters = view.Counters;
         _frameCount = (ulong)view.FrameCount;
         _pageShift = view.PageShift;
-        _pageMask = (1UL << view.PageShift) - 1;
+        _pageSize = 1UL << view.PageShift;
+        _pageMask = _pageSize - 1;
+        _frameEnd = HitWord.FrameEnd(view.FrameCount);
         _mode = (view.UsesFence ? ModeFence : 0) | (options.RdmaOnly ? ModeRdmaOnly : 0);
-        _hitTable = (nint)(_mode == 0 ? view.Table : NoTable);
-        _hitMask = _mode == 0 ? (ulong)view.TableMask : 0;
+        _hitMask = (ulong)view.TableMask;
+        _hitTable = _mode == 0 ? (nint)view.HitTable : EmptyHitTable.OfWords(view.TableMask + 1);
         _guards = view.Slots;
         _stackWords = _stackSlots.Words;
         _slots = new SlotPool(view, _stackSlots);
@@ -176,9 +176,8 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
         var previous = State;
         _lastStatistics = _totals.Snapshot(_slots.Hits);
         Interlocked.Or(ref _mode, ModeClosed);
-        // In this order: a hit loads the table first, so one that finds the empty table finds its mask too.
-        Volatile.Write(ref _hitMask, 0);
-        Volatile.Write(ref _hitTable, (nint)NoTable);
+        // As long as the table it replaces: a hit may have loaded the mask before.
+        Volatile.Write(ref _hitTable, EmptyHitTable.OfWords(_tableMask + 1));
         // A hit stores its guard, then loads the table, without a fence between; this barrier on all threads stands for it. After it a thread either
         // has its guard set, and is waited for below, or sees the pool closed and touches nothing but its slot.
         Interlocked.MemoryBarrierProcessWide();

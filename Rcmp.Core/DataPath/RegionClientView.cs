@@ -17,6 +17,7 @@ internal sealed unsafe class RegionClientView : ClientView
         _session = session;
         _sessionIndex = sessionIndex;
         Table = region.PageTable;
+        HitTable = region.HitTable;
         TableMask = region.PageTableMask;
         Counters = region.Counters;
         References = region.References;

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Rcmp.Native;
+using Rcmp.Regions;
 
 namespace Rcmp.DataPath;
 
@@ -11,11 +12,15 @@ namespace Rcmp.DataPath;
 /// slow, not wrong.</remarks>
 internal sealed unsafe class StackSlots : IDisposable
 {
-    /// <summary>The highest slot index that fits a word.</summary>
-    public const ulong SlotMax = 0xFFFF;
+    /// <summary>The highest index of a slot that fits a word.</summary>
+    public const int SlotMax = 0xFFFF;
+
+    /// <summary>What <see cref="OffsetOf"/> stays within if it knows the thread.</summary>
+    public const ulong OffsetMax = (ulong)SlotMax * RegionLayout.SlotBytes;
 
     private const int PageShift = 12;
-    private const int SlotBits = 16;
+    // The slot is kept as its offset from the first one: a hit would have to multiply.
+    private const int OffsetBits = 22;
     // Stacks lie a power of two apart: low bits of the page alone would put all threads on the same words.
     private const uint Spread = 0x9E3779B1;
     private const int IndexBits = 10;
@@ -35,31 +40,33 @@ internal sealed unsafe class StackSlots : IDisposable
 
     ~StackSlots() => Unwatch();
 
-    /// <summary>For <see cref="SlotOf"/>, which a hit calls without touching this object. Valid as long as it is referenced, disposed or not.</summary>
+    /// <summary>For <see cref="OffsetOf"/>, which a hit calls without touching this object. Valid as long as it is referenced, disposed or not.</summary>
     public ulong* Words => (ulong*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_words));
 
     /// <summary>The page of stack at this address of a local variable.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong PageOf(void* local) => (ulong)local >> PageShift;
 
-    /// <summary>The slot's index of the thread on this page; above <see cref="SlotMax"/> if it is not known.</summary>
+    /// <summary>The slot of the thread on this page, in bytes from the first slot; above <see cref="OffsetMax"/> if it is not known.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong SlotOf(ulong* words, ulong page) => Volatile.Read(ref words[IndexOf(page)]) ^ (page << SlotBits);
+    public static ulong OffsetOf(ulong* words, ulong page) => Volatile.Read(ref words[IndexOf(page)]) ^ (page << OffsetBits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static nuint IndexOf(ulong page) => (uint)page * Spread >> (32 - IndexBits);
 
+    private static ulong BytesBefore(int slot) => (ulong)slot * RegionLayout.SlotBytes;
+
     /// <summary>The current thread, which owns this slot, runs on this page.</summary>
     public void Learn(ulong page, int slot)
     {
-        if (!_watched || (ulong)slot > SlotMax || page >> (64 - SlotBits - 1) != 0)
+        if (!_watched || (uint)slot > SlotMax || page >> (64 - OffsetBits - 1) != 0)
             return;
         if (t_stack.High == 0 && ThreadStacks.Announce(out t_stack.Low, out t_stack.High) != 0)
             return;
         // Whole pages of the thread's own stack alone: what runs elsewhere (a fiber's stack) may go on in another thread.
         var start = page << PageShift;
         if (start >= t_stack.Low && start + (1UL << PageShift) <= t_stack.High)
-            Volatile.Write(ref _words[IndexOf(page)], (page << SlotBits) | (uint)slot);
+            Volatile.Write(ref _words[IndexOf(page)], (page << OffsetBits) | BytesBefore(slot));
     }
 
     /// <summary>The slot of the thread that calls, as a hit at this depth of its stack would find it; null if it is not known there. For tests.</summary>
@@ -71,8 +78,8 @@ internal sealed unsafe class StackSlots : IDisposable
         var page = PageOf(&local);
         if (learn >= 0)
             Learn(page, learn);
-        var slot = SlotOf(Words, page);
-        return slot > SlotMax ? null : (int)slot;
+        var offset = OffsetOf(Words, page);
+        return offset > OffsetMax ? null : (int)(offset / RegionLayout.SlotBytes);
     }
 
     /// <summary>Whether a word still names the slot: its thread has not ended altogether.</summary>
@@ -81,7 +88,7 @@ internal sealed unsafe class StackSlots : IDisposable
         foreach (ref var word in _words.AsSpan())
         {
             var value = Volatile.Read(ref word);
-            if (value != 0 && (value & SlotMax) == (ulong)slot)
+            if (value != 0 && (value & ((1UL << OffsetBits) - 1)) == BytesBefore(slot))
                 return true;
         }
 
@@ -103,3 +110,7 @@ internal sealed unsafe class StackSlots : IDisposable
         ThreadStacks.Unwatch(Words);
     }
 }
+
+/// <summary>A local variable of whoever hits: its address is looked at alone. As large as makes the compiler reserve room for it without a store.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 32)]
+internal struct StackProbe;

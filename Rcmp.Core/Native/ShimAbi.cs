@@ -34,11 +34,12 @@ internal static unsafe partial class ShimAbi
     /// <summary>In the order of rcmp_layout_echo.</summary>
     internal static IReadOnlyList<(string Name, ulong Value)> Expected() =>
     [
-        ("the ABI version", 5),
+        ("the ABI version", 6),
         ("the region format", RegionLayout.FormatVersion),
         ("the size of a page-table entry", Size<PageTableEntry>()),
         ("the offset of an entry's location", Offset<PageTableEntry>(nameof(PageTableEntry.Location))),
         ("the size of a guard slot", Size<GuardSlot>()),
+        ("the offset of a slot's page", Offset<GuardSlot>(nameof(GuardSlot.Page))),
         ("the offset of a slot's connection", Offset<GuardSlot>(nameof(GuardSlot.Connection))),
         ("the size of a session header", Size<SessionHeader>()),
         ("the offset of a session's fence flag", Offset<SessionHeader>(nameof(SessionHeader.UsesFence))),

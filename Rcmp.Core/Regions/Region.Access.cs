@@ -23,6 +23,13 @@ internal sealed unsafe partial class Region
         return PageTable[index];
     }
 
+    /// <summary>The hit word of an entry.</summary>
+    public ulong ReadHitWord(long index)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((ulong)index, (ulong)Layout.PageTableEntries, nameof(index));
+        return Volatile.Read(ref HitTable[index]);
+    }
+
     /// <summary>The page's location word, absent if it has no entry.</summary>
     public Location Lookup(PageId page)
     {

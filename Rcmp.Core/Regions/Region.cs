@@ -42,6 +42,9 @@ internal sealed unsafe partial class Region : IDisposable
 
     public PageTableEntry* PageTable => (PageTableEntry*)(_base + Layout.PageTableOffset);
 
+    /// <summary>One <see cref="HitWord"/> per page-table entry.</summary>
+    public ulong* HitTable => (ulong*)(_base + Layout.HitTableOffset);
+
     public long PageTableMask => Layout.PageTableMask;
 
     /// <summary>One per page-table entry.</summary>

@@ -63,6 +63,7 @@ internal sealed unsafe class RegionCheck(Region region)
         {
             var entry = region.PageTable[i];
             var location = new Location(entry.Location);
+            CheckHitWord(i, entry);
             if (entry.Page is 0 or PageTable.Tombstone)
             {
                 if (location != Location.Absent)
@@ -78,6 +79,18 @@ internal sealed unsafe class RegionCheck(Region region)
             else
                 CheckLocation(i, page, location);
         }
+    }
+
+    private void CheckHitWord(long i, PageTableEntry entry)
+    {
+        var word = region.HitTable[i];
+        var wanted = HitWord.Of(i, entry.Page, new Location(entry.Location), region.Layout);
+        if (word == wanted)
+            return;
+        if (word == 0)
+            _notes.Add($"Page {new PageId(entry.Page)} has no hit word: its hits take the long way until the daemon's next start.");
+        else
+            _findings.Add($"Hit word {i} is {word:x}, its page-table entry gives {wanted:x}.");
     }
 
     private void CheckLocation(long i, PageId page, Location location)

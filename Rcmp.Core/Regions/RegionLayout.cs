@@ -9,7 +9,7 @@ namespace Rcmp.Regions;
 internal sealed record RegionLayout
 {
     public const ulong Magic = 0x3147_4552_504D_4352; // "RCMPREG1"
-    public const uint FormatVersion = 2;
+    public const uint FormatVersion = 3;
     public const long ZoneAlignment = 2 << 20;
 
     public const int SuperblockBytes = 4096;
@@ -20,6 +20,7 @@ internal sealed record RegionLayout
     public const int SlotBytes = 64;
     public const int SessionHeaderBytes = 64;
     public const int PageTableEntryBytes = 16;
+    public const int HitWordBytes = 8;
     public const int CounterBytes = 8;
 
     /// <summary>How many cache lines of the page table a lookup visits after the natural entry's line before it gives up. Which ones: <see cref="PageTable"/>.</summary>
@@ -40,6 +41,8 @@ internal sealed record RegionLayout
     public required long PageTableOffset { get; init; }
     /// <summary>A power of two.</summary>
     public required long PageTableEntries { get; init; }
+    /// <summary>One <see cref="HitWord"/> per page-table entry.</summary>
+    public required long HitTableOffset { get; init; }
     public required long FrameTableOffset { get; init; }
     public required long SessionsOffset { get; init; }
     /// <summary>Session 0 is the daemon itself (its service threads); clients have 1 and up.</summary>
@@ -80,10 +83,10 @@ internal struct PageTableEntry
 [StructLayout(LayoutKind.Sequential, Size = RegionLayout.SlotBytes)]
 internal struct GuardSlot
 {
+    /// <summary>Hits of the thread; added to a page's counter one time in 64. Private to the thread. Beside the page, since a hit ends with one store to both.</summary>
+    public ulong Hits;
     public ulong Page;
     public ulong Connection;
-    /// <summary>Hits of the thread; added to a page's counter one time in 64. Private to the thread.</summary>
-    public ulong Hits;
     /// <summary>1: the thread has given the slot up while its remote operation may still run. It stays as it is until the daemon, told by the owner that the
     /// connection is gone, clears it (and this last). A live thread's slot without this mark is never touched by the daemon.</summary>
     public ulong Retired;

@@ -7,8 +7,9 @@ internal static class RegionPlan
     private const long MediumBytes = 64L << 20;
     private const long LargeBytes = 1L << 30;
     private const int FramesMin = 16;
-    /// <summary>A daemon counts its frames in an int. What is left of a larger region stays unused: larger pages use it.</summary>
-    private const int FramesMax = int.MaxValue;
+    /// <summary>A daemon counts its frames in an int, and a hit word tells pages apart in tables of up to 2³¹ entries. What is left of a larger region stays unused:
+    /// larger pages use it.</summary>
+    private const int FramesMax = 1 << 30;
 
     /// <exception cref="RegionOptionsException">No room for a useful number of frames; the message has the smallest size that would do.</exception>
     public static RegionLayout Compute(RegionCreateOptions options, long sizeBytes)
@@ -61,7 +62,8 @@ internal static class RegionPlan
         long stateOffset = RegionLayout.SuperblockBytes;
         var linkOffset = stateOffset + 2L * RegionLayout.StateBytes;
         var tableOffset = AlignUp(linkOffset + (long)linkSlots * RegionLayout.LinkBytes, 4096);
-        var frameTableOffset = AlignUp(tableOffset + entries * RegionLayout.PageTableEntryBytes, 4096);
+        var hitTableOffset = AlignUp(tableOffset + entries * RegionLayout.PageTableEntryBytes, 4096);
+        var frameTableOffset = AlignUp(hitTableOffset + entries * RegionLayout.HitWordBytes, 4096);
         var sessionsOffset = AlignUp(frameTableOffset + frames * FrameRow.SizeBytes, RegionLayout.ZoneAlignment);
         var countersOffset = AlignUp(sessionsOffset + sessions * (RegionLayout.SessionHeaderBytes + (long)slots * RegionLayout.SlotBytes), 4096);
         var referencesOffset = AlignUp(countersOffset + entries * RegionLayout.CounterBytes, 4096);
@@ -77,6 +79,7 @@ internal static class RegionPlan
             LinkSlots = linkSlots,
             PageTableOffset = tableOffset,
             PageTableEntries = entries,
+            HitTableOffset = hitTableOffset,
             FrameTableOffset = frameTableOffset,
             SessionsOffset = sessionsOffset,
             SessionCount = sessions,
@@ -93,13 +96,15 @@ internal static class RegionPlan
     {
         if (layout.PageShift is < 12 or > 21 || layout.FrameCount is < 1 or > FramesMax || layout.LinkSlots is < 1 or > RegionLayout.LinkSlotsMax
             || layout.SessionCount is < 1 or > 65536 || layout.SlotsPerSession is < 1 or > 65536 || layout.RegionBytes is < 0 or > 1L << 56
-            || layout.PageTableEntries is < RegionLayout.LineEntries or > 1L << 36 || !long.IsPow2(layout.PageTableEntries))
+            || layout.PageTableEntries is < RegionLayout.LineEntries or > 2L * FramesMax || !long.IsPow2(layout.PageTableEntries)
+            || layout.FrameCount >= layout.PageTableEntries)
             return false;
         (long Offset, long Bytes, long Alignment)[] parts =
         [
             (0, RegionLayout.SuperblockBytes, 4096), (layout.StateOffset, 2L * RegionLayout.StateBytes, 4096),
             (layout.LinkTableOffset, (long)layout.LinkSlots * RegionLayout.LinkBytes, 64),
             (layout.PageTableOffset, layout.PageTableEntries * RegionLayout.PageTableEntryBytes, 64),
+            (layout.HitTableOffset, layout.PageTableEntries * RegionLayout.HitWordBytes, 64),
             (layout.FrameTableOffset, layout.FrameCount * FrameRow.SizeBytes, 64),
             (layout.SessionsOffset, layout.SessionCount * layout.SessionBytes, RegionLayout.ZoneAlignment),
             (layout.CountersOffset, layout.PageTableEntries * RegionLayout.CounterBytes, 64), (layout.ReferencesOffset, layout.PageTableEntries, 64),

@@ -76,18 +76,20 @@ internal sealed unsafe partial class RegionStore
             var entry = _region.PageTable + i;
             if (entry->Page is 0 or PageTable.Tombstone)
             {
+                SetHitWord(i, 0);
                 if (entry->Location != Location.Absent.Word) Volatile.Write(ref entry->Location, Location.Absent.Word);
                 continue;
             }
 
             if (IsConfirmed(*entry) && _region.FindEntry(new PageId(entry->Page)) == i)
             {
+                SetHitWord(i, HitWord.Of(i, entry->Page, new Location(entry->Location), _region.Layout));
                 kept++;
                 continue;
             }
 
             if (new Location(entry->Location).Kind == LocationKind.Resident) contradicted++;
-            Volatile.Write(ref entry->Location, Location.Absent.Word);
+            SetLocationAt(i, entry->Page, Location.Absent);
             cleared.Add(entry->Page);
         }
 

@@ -89,9 +89,24 @@ internal sealed unsafe partial class RegionStore : IRackStore
             return true;
         if (entry < 0 && (entry = TryAddEntry(page)) < 0)
             return false;
+        SetLocationAt(entry, page.Value, location);
+        return true;
+    }
+
+    private void SetLocationAt(long entry, ulong page, Location location)
+    {
+        // No hit word may speak for a location that is not resident any more: it goes first, and comes last. A kill in between leaves none, which is slow, not wrong.
+        var hit = HitWord.Of(entry, page, location, _region.Layout);
+        if (hit == 0) SetHitWord(entry, 0);
         // Release: whoever loads this location finds the row, link or frame it speaks of in place.
         Volatile.Write(ref _region.PageTable[entry].Location, location.Word);
-        return true;
+        if (hit != 0) SetHitWord(entry, hit);
+    }
+
+    private void SetHitWord(long entry, ulong word)
+    {
+        if (_region.HitTable[entry] != word)
+            Volatile.Write(ref _region.HitTable[entry], word);
     }
 
     private long TryAddEntry(PageId page)
@@ -131,7 +146,7 @@ internal sealed unsafe partial class RegionStore : IRackStore
     private void ReleaseEntryAt(long entry)
     {
         _formerPages[entry] = new PageId(_region.PageTable[entry].Page);
-        Volatile.Write(ref _region.PageTable[entry].Location, Location.Absent.Word);
+        SetLocationAt(entry, _region.PageTable[entry].Page, Location.Absent);
         // Not 0: pages that were stored behind this entry while it was taken must still be found.
         Volatile.Write(ref _region.PageTable[entry].Page, PageTable.Tombstone);
     }

@@ -21,7 +21,7 @@ internal static class Superblock
         [
             layout.PageShift, layout.RegionBytes, layout.FrameCount, layout.StateOffset, layout.LinkTableOffset, layout.LinkSlots, layout.PageTableOffset,
             layout.PageTableEntries, layout.FrameTableOffset, layout.SessionsOffset, layout.SessionCount, layout.SlotsPerSession, layout.CountersOffset,
-            layout.ReferencesOffset, layout.FramesOffset,
+            layout.ReferencesOffset, layout.FramesOffset, layout.HitTableOffset,
         ];
         for (var i = 0; i < numbers.Length; i++)
             BinaryPrimitives.WriteInt64LittleEndian(block[(48 + 8 * i)..], numbers[i]);
@@ -56,7 +56,7 @@ internal static class Superblock
 
     private static RegionLayout ReadLayout(ReadOnlySpan<byte> block)
     {
-        Span<long> numbers = stackalloc long[15];
+        Span<long> numbers = stackalloc long[16];
         for (var i = 0; i < numbers.Length; i++)
             numbers[i] = BinaryPrimitives.ReadInt64LittleEndian(block[(48 + 8 * i)..]);
         return new RegionLayout
@@ -79,6 +79,7 @@ internal static class Superblock
             CountersOffset = numbers[12],
             ReferencesOffset = numbers[13],
             FramesOffset = numbers[14],
+            HitTableOffset = numbers[15],
         };
     }
 }

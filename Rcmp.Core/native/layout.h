@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RCMP_REGION_FORMAT 2u
+#define RCMP_REGION_FORMAT 3u
 
 /* Location word: bits 0-31 frame, 32-33 kind, 34-45 link slot, 46-62 low epoch, 63 set if resident. */
 enum rcmp_location_kind { RCMP_ABSENT = 0, RCMP_RESIDENT = 1, RCMP_REMOTE = 2, RCMP_MOVING = 3 };
@@ -26,9 +26,9 @@ struct rcmp_page_entry {
 };
 
 struct rcmp_guard_slot {
+    uint64_t hits;
     uint64_t page;
     uint64_t connection;
-    uint64_t hits;
     uint64_t reserved[5];
 };
 

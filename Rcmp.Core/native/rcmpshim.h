@@ -14,7 +14,7 @@
 
 #include "layout.h"
 
-#define RCMP_ABI_VERSION 5
+#define RCMP_ABI_VERSION 6
 #define RCMP_WINDOW 64u
 #define RCMP_KEY_BYTES 16
 

@@ -12,6 +12,7 @@ int rcmp_layout_echo(uint64_t *values, int count) {
         sizeof(struct rcmp_page_entry),
         offsetof(struct rcmp_page_entry, location),
         sizeof(struct rcmp_guard_slot),
+        offsetof(struct rcmp_guard_slot, page),
         offsetof(struct rcmp_guard_slot, connection),
         sizeof(struct rcmp_session_header),
         offsetof(struct rcmp_session_header, uses_fence),

@@ -8,7 +8,7 @@
 #include "rcmpshim.h"
 
 #define PAGE_SHIFT 12
-#define OWN_BITS 16
+#define OWN_BITS 22
 
 struct watched {
     struct watched *next;

@@ -58,7 +58,7 @@ internal sealed class RegionInspectCommand : RcmpCommand
         Line("sessions", $"{report.Sessions.Count(s => s.Index > 0)} of {layout.SessionCount - 1}, {layout.SlotsPerSession} guard slots each");
         foreach (var session in report.Sessions.Where(s => s.Index > 0))
             Line("", $"{session.Index}: {Word(session.State)}, process {session.ProcessId}, {session.SlotsBusy} of {session.SlotsUsed} slots busy{(session.UsesFence ? ", with fences" : "")}");
-        Line("layout", $"state {Offset(layout.StateOffset)}, links {Offset(layout.LinkTableOffset)}, page table {Offset(layout.PageTableOffset)}, frame table {Offset(layout.FrameTableOffset)}, "
+        Line("layout", $"state {Offset(layout.StateOffset)}, links {Offset(layout.LinkTableOffset)}, page table {Offset(layout.PageTableOffset)}, hit words {Offset(layout.HitTableOffset)}, frame table {Offset(layout.FrameTableOffset)}, "
             + $"sessions {Offset(layout.SessionsOffset)}, counters {Offset(layout.CountersOffset)}, references {Offset(layout.ReferencesOffset)}, frames {Offset(layout.FramesOffset)}");
         foreach (var entry in report.State?.Roster ?? [])
             Line("roster", $"rack {entry.Rack}: region {entry.RegionId}, generation {entry.Generation}, {(entry.NodeAddress.Length == 0 ? "not heard of" : entry.NodeAddress)}{(entry.Forgotten ? ", forgotten" : "")}");

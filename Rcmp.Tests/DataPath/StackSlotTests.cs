@@ -81,7 +81,7 @@ public sealed class StackSlotTests
     public void ASlotThatFitsNoWordIsNotLearnt()
     {
         using var slots = new StackSlots();
-        Assert.Null(slots.Here((int)StackSlots.SlotMax + 1));
+        Assert.Null(slots.Here(StackSlots.SlotMax + 1));
     }
 
     private static void Run(Action action)

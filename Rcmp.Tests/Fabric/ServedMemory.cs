@@ -24,7 +24,7 @@ internal sealed class ServedMemory : IDisposable
         {
             PoolId = Guid.Empty, RegionId = Guid.Empty, PageShift = pageShift, RegionBytes = FramesOffset + ((long)FrameCount << pageShift),
             FrameCount = FrameCount, StateOffset = 0, LinkTableOffset = 0, LinkSlots = 1, PageTableOffset = 0, PageTableEntries = Entries,
-            FrameTableOffset = 4096, SessionsOffset = SessionsOffset, SessionCount = 1, SlotsPerSession = Slots,
+            HitTableOffset = 0, FrameTableOffset = 4096, SessionsOffset = SessionsOffset, SessionCount = 1, SlotsPerSession = Slots,
             CountersOffset = 12288, ReferencesOffset = 13312, FramesOffset = FramesOffset,
         };
         _memory = new NativeBuffer((int)Layout.RegionBytes);

@@ -45,6 +45,7 @@ internal sealed class DamagedRack : IDisposable
             "states" => (layout.StateOffset, 2L * RegionLayout.StateBytes),
             "links" => (layout.LinkTableOffset, 2 * RegionLayout.LinkBytes),
             "page table" => (layout.PageTableOffset, layout.PageTableEntries * RegionLayout.PageTableEntryBytes),
+            "hit table" => (layout.HitTableOffset, layout.PageTableEntries * RegionLayout.HitWordBytes),
             "frame table" => (layout.FrameTableOffset, (Residents + 5) * FrameRow.SizeBytes),
             "sessions" => (layout.SessionsOffset, layout.SessionCount * layout.SessionBytes),
             _ => (layout.CountersOffset, layout.FramesOffset - layout.CountersOffset),

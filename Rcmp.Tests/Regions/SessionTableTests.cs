@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Rcmp.Regions;
 
 namespace Rcmp.Tests.Regions;
@@ -118,7 +119,7 @@ public class SessionTableTests
     {
         var layout = fixture.Layout;
         var offset = layout.SessionsOffset + session * layout.SessionBytes + RegionLayout.SessionHeaderBytes + slot * RegionLayout.SlotBytes;
-        fixture.Write(offset + 8, BitConverter.GetBytes(connection));
-        fixture.Write(offset, BitConverter.GetBytes(page));
+        fixture.Write(offset + (int)Marshal.OffsetOf<GuardSlot>(nameof(GuardSlot.Connection)), BitConverter.GetBytes(connection));
+        fixture.Write(offset + (int)Marshal.OffsetOf<GuardSlot>(nameof(GuardSlot.Page)), BitConverter.GetBytes(page));
     }
 }
