@@ -81,6 +81,8 @@ internal sealed class SimulateCommand : RcmpCommand
         violations = found.Violations.Count,
         faults = found.Faults.Counts,
         stepsPerSecond = Math.Round(found.StepsPerSecond),
+        elapsedSeconds = Math.Round(found.Elapsed.TotalSeconds, 1),
+        broken = found.Violations.Take(ViolationsMax).Select(v => new { seed = v.Seed, step = v.Steps, rule = v.Violation }),
         violation = found.Violations.Count == 0 ? null : new
         {
             seed = found.Violations[0].Seed,

@@ -32,6 +32,8 @@ internal sealed partial class SimWorld
 {
     private readonly Dictionary<PageId, SimPage> _byId = [];
     private readonly List<SimPage> _usable = [];
+    private readonly HashSet<PageId> _born = [];
+    private readonly HashSet<PageId> _bornAgain = [];
     private readonly HashSet<SessionToken> _ended = [];
     private readonly List<SimOperation> _operations = [];
     private readonly Dictionary<ulong, SimConnection> _alive = [];
@@ -51,7 +53,6 @@ internal sealed partial class SimWorld
         if (access.PageIsCertain && !rack.IsForgotten && IsCertain(_byId[access.Page])) Violated($"rack {rack.Id} said of {access.Page}, which exists, that it does not");
     }
 
-    /// <summary>A row is about to become resident.</summary>
     /// <summary>A page has gone where an operator has given up all pages.</summary>
     public void OnTakenByForgotten(PageId id)
     {
@@ -61,6 +62,7 @@ internal sealed partial class SimWorld
     /// <summary>A page gets its first row. Whoever still has the id from a page before, in a world where ids come round, reaches this one from now on.</summary>
     public void OnBorn(PageId id)
     {
+        if (!_born.Add(id)) _bornAgain.Add(id);
         if (!_byId.TryGetValue(id, out var before)) return;
         if (!_wraps || IsCertain(before)) Violated($"the id {id} was given out although it is in use");
         before.Freed = false;
@@ -68,6 +70,7 @@ internal sealed partial class SimWorld
         History.LeaveOut(id);
     }
 
+    /// <summary>A row is about to become resident.</summary>
     public void OnResident(SimRack rack, PageId page)
     {
         foreach (var other in Racks.Values)
@@ -214,10 +217,10 @@ internal sealed partial class SimWorld
             _usable.Remove(before);
             History.LeaveOut(page.Id);
             before.Words.CopyTo(page.Words, 0);
-
-            // Ids come round within microseconds here, and not after 2^40 pages: a late free, or a late "no such page", may still mean the one before.
-            page.FreeAsked = true;
         }
+
+        // Ids come round within microseconds here, and not after 2^40 pages: a late free, or a late "no such page", may still mean the one before, told to anybody or not.
+        if (_wraps && _bornAgain.Contains(page.Id)) page.FreeAsked = true;
 
         _byId[page.Id] = page;
         _usable.Add(page);
