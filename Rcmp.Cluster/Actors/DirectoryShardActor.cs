@@ -13,6 +13,7 @@ internal sealed class DirectoryShardActor : ReceiveActor, IWithTimers
     private readonly DirectoryShard _shard;
     private readonly Effects _effects;
     private readonly NodeRoster _roster;
+    private long _timerAtNs = long.MaxValue;
 
     public DirectoryShardActor(ShardId shard, DirectoryOptions options, NodeRoster roster, Action<string> fatal, ILogger log)
     {
@@ -23,6 +24,7 @@ internal sealed class DirectoryShardActor : ReceiveActor, IWithTimers
         ClusterLog.ShardStarted(log, shard.Value, incarnation);
         Receive<DeadlineReached>(_ =>
         {
+            _timerAtNs = long.MaxValue;
             _shard.Tick(MonotonicClock.NowNs, _effects);
             SetTimer();
         });
@@ -43,9 +45,11 @@ internal sealed class DirectoryShardActor : ReceiveActor, IWithTimers
 
     private void SetTimer()
     {
+        // A timer that is early finds nothing due, and is cheaper than one that is set and cancelled with each message.
         var deadline = _shard.NextDeadlineNs;
-        if (deadline == long.MaxValue) Timers.Cancel(DeadlineReached.Instance);
-        else Timers.StartSingleTimer(DeadlineReached.Instance, DeadlineReached.Instance, MonotonicClock.Until(deadline));
+        if (deadline >= _timerAtNs) return;
+        _timerAtNs = deadline;
+        Timers.StartSingleTimer(DeadlineReached.Instance, DeadlineReached.Instance, MonotonicClock.Until(deadline));
     }
 
     private sealed class DeadlineReached : INoSerializationVerificationNeeded, IDeadLetterSuppression

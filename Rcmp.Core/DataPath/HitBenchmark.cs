@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Rcmp.Regions;
 
 namespace Rcmp.DataPath;
 
@@ -13,12 +14,14 @@ internal readonly record struct HitBenchmarkResult(double RackHitMeanNs, double 
 /// <summary>Times rack hits and plain copies in alternating batches, since a clock read costs more than a hit and the machine's speed drifts.</summary>
 internal sealed unsafe class HitBenchmark
 {
-    private const int BatchReads = 4096;
+    public const int BatchReads = 4096;
 
     private readonly PoolClient _pool;
     private readonly GAddr[] _addresses;
     private readonly nint[] _locations;
+    private readonly byte[] _buffer;
     private readonly int _payload;
+    private int _at;
 
     /// <param name="pool">A client whose pages at these addresses are in its rack, and stay there.</param>
     /// <param name="addresses">Where to read, in this order, over and over: as many as cover the range at random.</param>
@@ -28,6 +31,7 @@ internal sealed unsafe class HitBenchmark
     {
         _pool = pool;
         _payload = payload;
+        _buffer = new byte[payload];
         _addresses = addresses[..(addresses.Length / BatchReads * BatchReads)].ToArray();
         ArgumentOutOfRangeException.ThrowIfZero(_addresses.Length, nameof(addresses));
         _locations = new nint[_addresses.Length];
@@ -42,9 +46,67 @@ internal sealed unsafe class HitBenchmark
         return Measure(duration);
     }
 
+    /// <summary>The next batch as plain copies: what the memory allows.</summary>
+    public void PlainCopies() => CopyBatch(NextBatch(), _buffer);
+
+    /// <summary>As vector loads and stores in line, without the call of a copy.</summary>
+    public void VectorCopies()
+    {
+        foreach (var location in _locations.AsSpan(NextBatch(), BatchReads)) WordCopy.Copy64(ref _buffer[0], ref *(byte*)location);
+    }
+
+    /// <summary>With lookup and guard, in line, by a thread that knows its slot: what a hit could cost at best. Payloads of a cache line.</summary>
+    public void GuardedCopies()
+    {
+        var (slotAt, table, mask, frames, frameEnd) = _pool.PartsForBenchmark();
+        var slot = (GuardSlot*)slotAt;
+        var shift = _pool.PageShift;
+        foreach (var address in _addresses.AsSpan(NextBatch(), BatchReads))
+        {
+            var page = address.Value >> shift;
+            Volatile.Write(ref slot->Page, page);
+            var match = HitWord.Match(Volatile.Read(ref ((ulong*)table)[RegionLayout.NaturalEntry(page, (long)mask)]), page, mask);
+            if (match >= frameEnd) throw new PageUnavailableException($"The page at {address} left the rack while its hits were timed.");
+            WordCopy.Copy64(ref _buffer[0], ref *(byte*)(frames + (nint)unchecked((((ulong)match - page) << shift) + address.Value)));
+            Volatile.Write(ref slot->Page, 0);
+        }
+    }
+
+    /// <summary>By the range API.</summary>
+    public void RangeReads() => ReadBatch(NextBatch(), _buffer);
+
+    /// <summary>By the range API.</summary>
+    public void RangeWrites()
+    {
+        foreach (var address in _addresses.AsSpan(NextBatch(), BatchReads)) _pool.Write(address, _buffer);
+    }
+
+    /// <summary>Words, by the typed API.</summary>
+    public ulong TypedReads()
+    {
+        ulong sum = 0;
+        foreach (var address in _addresses.AsSpan(NextBatch(), BatchReads)) sum += _pool.Read<ulong>(address);
+        return sum;
+    }
+
+    /// <summary>Words, each as one plain load.</summary>
+    public ulong PlainLoads()
+    {
+        ulong sum = 0;
+        foreach (var location in _locations.AsSpan(NextBatch(), BatchReads)) sum += *(ulong*)location;
+        return sum;
+    }
+
+    private int NextBatch()
+    {
+        var at = _at;
+        _at = Next(at);
+        return at;
+    }
+
     private HitBenchmarkResult Measure(TimeSpan duration)
     {
-        var buffer = new byte[_payload];
+        var buffer = _buffer;
         var hits = new List<long>();
         var copies = new List<long>();
         var at = 0;

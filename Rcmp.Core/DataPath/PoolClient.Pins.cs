@@ -35,6 +35,10 @@ internal sealed unsafe partial class PoolClient
         Interlocked.Decrement(ref _pins);
     }
 
+    /// <summary>The calling thread's slot and what a hit reads, to time a hit without the call. Null if all slots are taken.</summary>
+    internal (nint Slot, nint HitTable, ulong Mask, nint Frames, long FrameEnd) PartsForBenchmark() =>
+        ((nint)AttachThread(), _hitTable, _hitMask, (nint)_frames, _frameEnd);
+
     /// <summary>Where the bytes are mapped, for a comparison without guards.</summary>
     internal nint FindForBenchmark(GAddr address)
     {

@@ -18,6 +18,8 @@ internal sealed partial class RackHost : IDisposable
     /// <summary>How long a start waits for operations on references of the previous start; what is still under way then is left to the owners.</summary>
     private const long ReattachBudgetNs = 100_000_000;
 
+    private const long SleepMaxNs = 100_000_000;
+
     private readonly RackHostOptions _options;
     private readonly ILogger _log;
     private readonly Region _region;
@@ -36,6 +38,7 @@ internal sealed partial class RackHost : IDisposable
     private int _queued;
     private int _tickQueued;
     private long _nextDeadlineNs = long.MaxValue;
+    private long _timerSleepsUntilNs = long.MaxValue;
     private volatile bool _stopping;
     private volatile IRackTransport? _transport;
     private volatile string? _fatal;
@@ -174,8 +177,9 @@ internal sealed partial class RackHost : IDisposable
     private void PublishDeadline()
     {
         var next = _core.NextDeadlineNs;
-        // It may have come nearer than the timer's present sleep.
-        if (next < Interlocked.Exchange(ref _nextDeadlineNs, next)) _timerWake.Set();
+        Interlocked.Exchange(ref _nextDeadlineNs, next);
+        // Only if the timer would sleep past it: to wake a thread for each message costs more than the message.
+        if (next < Interlocked.Read(ref _timerSleepsUntilNs)) _timerWake.Set();
     }
 
     private void Handle(object item)
@@ -218,9 +222,12 @@ internal sealed partial class RackHost : IDisposable
                 PollSessions();
             }
 
-            var wakeNs = Math.Min(Math.Min(Interlocked.Read(ref _nextDeadlineNs), sample.NextNs), nextSessionPollNs);
-            var sleep = TimeSpan.FromMilliseconds(Math.Clamp((wakeNs - NowNs) / 1e6, 1, 100));
-            _timerWake.WaitOne(sleep);
+            var wakeNs = Math.Min(Math.Min(sample.NextNs, nextSessionPollNs), now + SleepMaxNs);
+            // Say first, look then: whoever sets a nearer deadline looks at this after setting it, so one sees the other.
+            Interlocked.Exchange(ref _timerSleepsUntilNs, wakeNs);
+            wakeNs = Math.Min(wakeNs, Interlocked.Read(ref _nextDeadlineNs));
+            Interlocked.Exchange(ref _timerSleepsUntilNs, wakeNs);
+            _timerWake.WaitOne(TimeSpan.FromMilliseconds(Math.Clamp((wakeNs - NowNs) / 1e6, 1, SleepMaxNs / 1e6)));
         }
     }
 }

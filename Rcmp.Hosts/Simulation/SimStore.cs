@@ -5,14 +5,14 @@ namespace Rcmp.Hosts.Simulation;
 
 /// <summary>A region that survives the crash of its daemon, which may fall between any two of its writes. Rows are words, written in the order in which the mapped region's are.
 /// Frames hold a few words.</summary>
-internal sealed class SimStore(int frames, int entriesMax, SuperblockState state, Action<string> violated) : IRackStore
+internal sealed class SimStore(int frames, int entriesMax, SuperblockState state, Action<string> violated, int linkSlots = 64) : IRackStore
 {
     public const int FrameWords = 2;
     private const int RowWords = FrameRow.SizeBytes / sizeof(ulong);
 
     private readonly ulong[] _rows = new ulong[frames * RowWords];
     private readonly Dictionary<PageId, Location> _entries = [];
-    private readonly LinkRecord?[] _links = new LinkRecord?[64];
+    private readonly LinkRecord?[] _links = new LinkRecord?[linkSlots];
     private readonly HashSet<PageId> _referenced = [];
     private readonly Dictionary<PageId, AccessCounter> _counters = [];
 

@@ -91,6 +91,10 @@ public sealed class CommandLineTests
     [InlineData("bench rw --config a --racks 3")]
     [InlineData("bench rw --range 1KiB")]
     [InlineData("top --interval 3")]
+    [InlineData("simulate --racks 17")]
+    [InlineData("simulate --pages 5000")]
+    [InlineData("simulate --scale --steps 10")]
+    [InlineData("simulate --scale --racks 100 --pages 1000")]
     public async Task WrongUsageIsOneLineAndExitCode2AndTouchesNothing(string line)
     {
         var result = await CommandRunner.RunAsync(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));

@@ -20,6 +20,20 @@ internal sealed class WorkerLoop
         "stamp" => Stamp(pool, address, pages),
         "watch" => Watch(pool, address, pages),
         "write" => Write(pool, address, pages),
+        "read" => () =>
+        {
+            for (var i = 0; i < pages; i++) pool.Read<ulong>(address + (long)i * pool.Info.PageSize);
+        }
+        ,
+        "word" => () =>
+        {
+            for (var i = 0; i < pages; i++)
+            {
+                var page = address + (long)i * pool.Info.PageSize;
+                pool.Write(page + sizeof(ulong), pool.Read<ulong>(page));
+            }
+        }
+        ,
         "count" => () =>
         {
             for (var i = 0; i < pages; i++) pool.FetchAdd(address + (long)i * pool.Info.PageSize, 1);

@@ -1,0 +1,141 @@
+using System.Diagnostics;
+using System.Globalization;
+using Rcmp.Tests.Workers;
+
+namespace Rcmp.Tests.Processes;
+
+/// <summary>Measures the times of docs/failures on real processes and prints them (<c>-class Rcmp.Tests.Processes.FailureTimes -showLiveOutput</c>). The bounds are far away: a busy machine is not a defect.</summary>
+[Collection(ProcessCollection.Name)]
+[Trait("Tier", "long")]
+public sealed class FailureTimes
+{
+    private const int Rounds = 5;
+    private const int Pages = 64;
+
+    /// <summary>More than one rack of 32 MiB has, and less than both have.</summary>
+    private const int OverflowPages = 9000;
+
+    private static readonly TimeSpan RateTime = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
+
+    [Fact]
+    public async Task WithAllMastersDeadResolvedPagesAreAsFastAndTheRestComesBackWithinSeconds()
+    {
+        await using var pool = await ProcessPool.StartAsync(2, 2);
+        var near = await pool.StartClientAsync(0);
+        var far = await pool.StartClientAsync(1);
+        var data = await near.AllocateAsync(Pages);
+        await near.SayAsync($"{WorkerProtocol.Fill} {data} {Pages} 1");
+        await far.SayAsync($"{WorkerProtocol.Verify} {data} {Pages} 1");
+        // Neighbours are resolved together, so that each round touches its own first.
+        var untouched = await near.AllocateAsync((Rounds + 1) * 200);
+        var own = new Times("rack hits, all masters dead / alive", "x");
+        var remote = new Times("remote accesses, all masters dead / alive", "x");
+        var unresolved = new Times("first touch of another rack's page, after the start of the masters", "s");
+        var overflow = new Times("allocation of more than the rack has, after the start of the masters", "s");
+        for (var round = 0; round < Rounds; round++)
+        {
+            var (ownBefore, remoteBefore) = (await RateAsync(near, data), await RateAsync(far, data));
+            foreach (var master in pool.Cluster.Masters) await master.KillAsync();
+            own.Add(await RateAsync(near, data) / ownBefore);
+            remote.Add(await RateAsync(far, data) / remoteBefore);
+            await near.AllocateAsync(2);
+
+            var began = Stopwatch.GetTimestamp();
+            foreach (var master in pool.Cluster.Masters) master.Start(detached: false);
+            await Task.WhenAll(
+                UntilAsync(far, string.Create(CultureInfo.InvariantCulture, $"{WorkerProtocol.Word} {untouched + (round + 1) * 200L * 4096}"), began, unresolved),
+                UntilAsync(near, $"{WorkerProtocol.Overflow} {OverflowPages}", began, overflow));
+            foreach (var master in pool.Cluster.Masters) await master.WaitReadyAsync(Bound, TestContext.Current.CancellationToken);
+        }
+
+        Assert.True(own.Median > 0.5 && remote.Median > 0.5, $"{own} {remote}");
+        foreach (var times in (Times[])[own, remote, unresolved, overflow]) times.Print();
+    }
+
+    [Fact]
+    public async Task AKilledClientsPageMovesAsSoonAsItIsGone()
+    {
+        await using var pool = await ProcessPool.StartAsync(2, ("rcmp.swap.policy", "direct-io"));
+        var owner = await pool.StartClientAsync(0);
+        var pages = await owner.AllocateAsync(Rounds);
+        var moved = new Times("from SIGKILL of a client that holds a page until the page has moved", "s");
+        for (var round = 0; round < Rounds; round++)
+        {
+            // A pin lasts until its process ends.
+            var mover = await pool.StartClientAsync(1);
+            var holder = await pool.StartClientAsync(0);
+            await holder.SayAsync($"{WorkerProtocol.Start} w write {pages} {Rounds}");
+            await holder.SayAsync($"{WorkerProtocol.Pin} {pages + round * 4096L}");
+            var began = Stopwatch.GetTimestamp();
+            await holder.KillAsync();
+            await UntilAsync(mover, $"{WorkerProtocol.Pin} {pages + round * 4096L}", began, moved);
+        }
+
+        moved.Print();
+    }
+
+    [Fact]
+    public async Task AKilledDaemonsPagesAreRefusedInTimeAndServedAgainSoon()
+    {
+        const double TimeoutSeconds = 4;
+        await using var pool = await ProcessPool.StartAsync(2, ("rcmp.client.timeout", "4s"));
+        var near = await pool.StartClientAsync(0);
+        var far = await pool.StartClientAsync(1);
+        var data = await near.AllocateAsync(Pages);
+        await near.SayAsync($"{WorkerProtocol.Fill} {data} {Pages} 1");
+        var own = new Times("the rack's own clients, daemon dead / alive", "x");
+        var refused = new Times("from SIGKILL until another rack's client gets PageUnavailableException (rcmp.client.timeout = 4 s)", "s");
+        var served = new Times("from the start of the daemon until another rack's client reads its page", "s");
+        for (var round = 0; round < Rounds; round++)
+        {
+            await UntilAsync(far, $"{WorkerProtocol.Verify} {data} {Pages} 1", Stopwatch.GetTimestamp(), null);
+            var before = await RateAsync(near, data, "read");
+            var began = Stopwatch.GetTimestamp();
+            await pool.Cluster.Racks[0].KillAsync();
+            Assert.False(await far.TrySayAsync($"{WorkerProtocol.Word} {data}", nameof(PageUnavailableException)));
+            refused.Add(Stopwatch.GetElapsedTime(began).TotalSeconds);
+            own.Add(await RateAsync(near, data, "read") / before);
+
+            began = Stopwatch.GetTimestamp();
+            pool.Cluster.Racks[0].Start(detached: false);
+            await UntilAsync(far, $"{WorkerProtocol.Word} {data}", began, served);
+            await pool.Cluster.Racks[0].WaitReadyAsync(Bound, TestContext.Current.CancellationToken);
+        }
+
+        Assert.True(refused.Max < TimeoutSeconds + 5, refused.ToString());
+        Assert.True(own.Median > 0.5, own.ToString());
+        foreach (var times in (Times[])[own, refused, served]) times.Print();
+    }
+
+    private static async Task<double> RateAsync(WorkerProcess client, GAddr data, string kind = "word")
+    {
+        var began = Stopwatch.GetTimestamp();
+        await client.SayAsync($"{WorkerProtocol.Start} rate {kind} {data} {Pages}");
+        await Task.Delay(RateTime, TestContext.Current.CancellationToken);
+        var rounds = long.Parse(await client.SayAsync($"{WorkerProtocol.Stop} rate"), CultureInfo.InvariantCulture);
+        return rounds / Stopwatch.GetElapsedTime(began).TotalSeconds;
+    }
+
+    private static async Task UntilAsync(WorkerProcess client, string line, long began, Times? times)
+    {
+        await Eventually.TrueAsync(() => client.TrySayAsync(line, nameof(PageUnavailableException)), line, Bound);
+        times?.Add(Stopwatch.GetElapsedTime(began).TotalSeconds);
+    }
+
+    private sealed class Times(string what, string unit)
+    {
+        private readonly List<double> _values = [];
+
+        public double Median => _values.Order().ElementAt((_values.Count - 1) / 2);
+
+        public double Max => _values.Max();
+
+        public void Add(double value) => _values.Add(value);
+
+        public void Print() => TestContext.Current.TestOutputHelper?.WriteLine(ToString());
+
+        public override string ToString() =>
+            string.Create(CultureInfo.InvariantCulture, $"{what}: median {Median:0.00} {unit}, {_values.Min():0.00} to {Max:0.00} of {_values.Count}");
+    }
+}
