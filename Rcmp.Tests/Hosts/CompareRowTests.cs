@@ -28,6 +28,17 @@ public sealed class CompareRowTests
         Assert.False((Row("ns", RatioKind.SpeedUp, 10, 0) with { Floor = 15 }).Met);
     }
 
+    [Fact]
+    public void AReportedValueAboveItsLimitIsToldAndDoesNotFailTheRun()
+    {
+        var within = CompareRow.Limited("page move", 1_900_000, TimeSpan.FromMilliseconds(2), TimeSpan.FromMilliseconds(1));
+        var above = CompareRow.Limited("page move", 2_100_000, TimeSpan.FromMilliseconds(2), TimeSpan.FromMilliseconds(1));
+        Assert.True(within.Met);
+        Assert.False(above.Met);
+        Assert.False(above.FailsRun);
+        Assert.True((Row("B/s", RatioKind.SpeedUp, 80, 100) with { Floor = 0.85 }).FailsRun);
+    }
+
     private static CompareRow Row(string unit, RatioKind kind, double measured, double baseline) =>
         new() { What = "a", Against = "b", Unit = unit, Kind = kind, Measured = measured, Baseline = baseline };
 }

@@ -1,7 +1,8 @@
 /* The floor under the tcp fabric: the same message sizes between two threads over loopback with the same spin policy, and nothing else: no
    key, no page table, no guard, no pipeline. Built on demand: gcc -O3 -pthread -o ping ping.c
 
-   ping ROUNDS SPIN_NS   prints, per operation: name bytes p50Ns meanNs */
+   ping ROUNDS SPIN_NS                prints, per operation: name bytes p50Ns meanNs
+   ping stream SPIN_NS MILLISECONDS   prints, per operation, each measured that long: name bytes inFlight operationsPerSecond */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,12 +21,18 @@
 #define PAGE 4096
 #define HEAD 64
 #define ANSWER 16
+/* A stream walks over so much memory; what is longer than DIRECT is sent from it and received in it, without a copy between. */
+#define RANGE (16 << 20)
+#define DIRECT (8 << 10)
+#define STAGING (64 << 10)
+#define WINDOW_MAX 64
 
 enum { READ = 1, WRITE = 2 };
 
 struct head {
     uint32_t op, length;
-    uint8_t rest[HEAD - 8];
+    uint64_t at;
+    uint8_t rest[HEAD - 16];
 };
 
 static int64_t spin_ns;
@@ -42,18 +49,15 @@ static void die(const char *what) {
     exit(1);
 }
 
-/* Polls for spin_ns, then sleeps. False when the other side has closed. */
-static int receive(int fd, uint8_t *to, size_t bytes) {
-    int64_t start = now_ns();
-    for (size_t have = 0; have < bytes;) {
-        ssize_t got = recv(fd, to + have, bytes - have, MSG_DONTWAIT);
-        if (got == 0)
-            return 0;
-        if (got > 0) {
-            have += (size_t)got;
-        } else if (errno != EAGAIN) {
+/* What there is, and waits for it: polls for spin_ns, then sleeps. 0 when the other side has closed. */
+static size_t receive_some(int fd, uint8_t *to, size_t room) {
+    for (int64_t start = now_ns();;) {
+        ssize_t got = recv(fd, to, room, MSG_DONTWAIT);
+        if (got >= 0)
+            return (size_t)got;
+        if (errno != EAGAIN)
             die("recv");
-        } else if (now_ns() - start > spin_ns) {
+        if (now_ns() - start > spin_ns) {
             struct pollfd poll_one = {.fd = fd, .events = POLLIN};
             poll(&poll_one, 1, -1);
         } else {
@@ -61,6 +65,14 @@ static int receive(int fd, uint8_t *to, size_t bytes) {
             __builtin_ia32_pause();
 #endif
         }
+    }
+}
+
+static int receive(int fd, uint8_t *to, size_t bytes) {
+    for (size_t have = 0, got; have < bytes; have += got) {
+        got = receive_some(fd, to + have, bytes - have);
+        if (got == 0)
+            return 0;
     }
     return 1;
 }
@@ -138,13 +150,149 @@ static void measure(int fd, const char *name, uint32_t op, uint32_t length, int 
     free(times);
 }
 
+/* ---- many in flight, and large ones */
+
+static uint8_t *served;
+
+static void send_parts(int fd, struct iovec *parts, int count) {
+    while (count != 0) {
+        struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
+        ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+        if (sent < 0)
+            die("sendmsg");
+        for (; count != 0 && (size_t)sent >= parts->iov_len; parts++, count--)
+            sent -= (ssize_t)parts->iov_len;
+        if (count != 0) {
+            parts->iov_base = (uint8_t *)parts->iov_base + sent;
+            parts->iov_len -= (size_t)sent;
+        }
+    }
+}
+
+static void *serve_stream(void *argument) {
+    int fd = *(int *)argument;
+    /* Small, so that most of a large write is received where it belongs. */
+    static uint8_t in[HEAD + DIRECT], out[STAGING];
+    static const uint8_t done[ANSWER];
+    size_t start = 0, end = 0, filled = 0;
+    for (;;) {
+        while (end - start >= HEAD) {
+            struct head head;
+            memcpy(&head, in + start, HEAD);
+            start += HEAD;
+            int large = head.op == READ && head.length > DIRECT;
+            if (filled != 0 && (large || filled + ANSWER + head.length > sizeof out)) {
+                send_all(fd, out, filled);
+                filled = 0;
+            }
+            if (large) {
+                struct iovec parts[] = {{(void *)done, ANSWER}, {served + head.at, head.length}};
+                send_parts(fd, parts, 2);
+            } else if (head.op == READ) {
+                memcpy(out + filled + ANSWER, served + head.at, head.length);
+                filled += ANSWER + head.length;
+            } else {
+                size_t have = end - start < head.length ? end - start : head.length;
+                memcpy(served + head.at, in + start, have);
+                start += have;
+                if (!receive(fd, served + head.at + have, head.length - have))
+                    return NULL;
+                filled += ANSWER;
+            }
+        }
+        if (filled != 0)
+            send_all(fd, out, filled);
+        filled = 0;
+        memmove(in, in + start, end - start);
+        end -= start;
+        start = 0;
+        size_t got = receive_some(fd, in + end, sizeof in - end);
+        if (got == 0)
+            return NULL;
+        end += got;
+    }
+}
+
+/* Sends what the window has room for. */
+static void ask(int fd, uint32_t op, uint32_t length, uint64_t sent, int count, uint8_t *buffer) {
+    struct head heads[WINDOW_MAX];
+    struct iovec parts[2 * WINDOW_MAX];
+    int used = 0;
+    for (int i = 0; i < count; i++) {
+        uint64_t at = (sent + (uint64_t)i) * length % RANGE;
+        heads[i] = (struct head){.op = op, .length = length, .at = at};
+        parts[used++] = (struct iovec){&heads[i], HEAD};
+        if (op == WRITE)
+            parts[used++] = (struct iovec){buffer + at, length};
+    }
+    send_parts(fd, parts, used);
+}
+
+/* At least one answer; returns how many. */
+static int take(int fd, uint32_t op, uint32_t length, uint64_t got, uint8_t *buffer) {
+    static uint8_t staging[STAGING];
+    static size_t have;
+    size_t payload = op == READ ? length : 0;
+    if (payload > DIRECT)
+        return receive(fd, staging, ANSWER) && receive(fd, buffer + got * length % RANGE, length);
+    int count = 0;
+    while (count == 0) {
+        size_t more = receive_some(fd, staging + have, sizeof staging - have), at = 0;
+        if (more == 0)
+            die("closed");
+        have += more;
+        for (; have - at >= ANSWER + payload; at += ANSWER + payload, count++)
+            memcpy(buffer + (got + (uint64_t)count) * length % RANGE, staging + at + ANSWER, payload);
+        memmove(staging, staging + at, have - at);
+        have -= at;
+    }
+    return count;
+}
+
+static void stream(int fd, const char *name, uint32_t op, uint32_t length, int window, int64_t duration_ns, uint8_t *buffer) {
+    uint64_t sent = 0, got = 0, counted = 0;
+    int64_t begin = now_ns(), warm = begin + duration_ns / 4, start = 0, now = begin;
+    for (; start == 0 || now - start < duration_ns; now = now_ns()) {
+        if (start == 0 && now >= warm) {
+            start = now;
+            counted = got;
+        }
+        int room = window - (int)(sent - got);
+        ask(fd, op, length, sent, room, buffer);
+        sent += (uint64_t)room;
+        got += (uint64_t)take(fd, op, length, got, buffer);
+    }
+    printf("%s %u %d %.1f\n", name, length, window, (double)(got - counted) * 1e9 / (double)(now - start));
+    fflush(stdout);
+    while (got != sent)
+        got += (uint64_t)take(fd, op, length, got, buffer);
+}
+
+static void stream_all(int fd, int64_t duration_ns) {
+    uint8_t *buffer = malloc(RANGE);
+    if (buffer == NULL)
+        die("malloc");
+    memset(buffer, 1, RANGE);
+    stream(fd, "read", READ, 64 << 10, 1, duration_ns, buffer);
+    stream(fd, "write", WRITE, 64 << 10, 1, duration_ns, buffer);
+    stream(fd, "read", READ, 2 << 20, 1, duration_ns, buffer);
+    stream(fd, "write", WRITE, 2 << 20, 1, duration_ns, buffer);
+    stream(fd, "read", READ, 64, 32, duration_ns, buffer);
+    free(buffer);
+}
+
 int main(int argc, char **argv) {
-    if (argc != 3) {
-        fprintf(stderr, "usage: ping ROUNDS SPIN_NS\n");
+    int streams = argc == 4 && strcmp(argv[1], "stream") == 0, on = 1;
+    if (argc != 3 && !streams) {
+        fprintf(stderr, "usage: ping ROUNDS SPIN_NS, or ping stream SPIN_NS MILLISECONDS\n");
         return 2;
     }
-    int rounds = atoi(argv[1]), on = 1;
+    int rounds = atoi(argv[1]);
     spin_ns = atoll(argv[2]);
+    served = streams ? malloc(RANGE) : memory;
+    if (served == NULL)
+        die("malloc");
+    memset(served, 1, streams ? RANGE : PAGE);
     int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
@@ -155,12 +303,16 @@ int main(int argc, char **argv) {
     setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     pthread_t thread;
-    if (pthread_create(&thread, NULL, serve, &server) != 0)
+    if (pthread_create(&thread, NULL, streams ? serve_stream : serve, &server) != 0)
         die("thread");
-    measure(client, "read", READ, 64, rounds);
-    measure(client, "read", READ, PAGE, rounds);
-    measure(client, "write", WRITE, 64, rounds);
-    measure(client, "write", WRITE, PAGE, rounds);
+    if (streams) {
+        stream_all(client, atoll(argv[3]) * 1000000);
+    } else {
+        measure(client, "read", READ, 64, rounds);
+        measure(client, "read", READ, PAGE, rounds);
+        measure(client, "write", WRITE, 64, rounds);
+        measure(client, "write", WRITE, PAGE, rounds);
+    }
     close(client);
     pthread_join(thread, NULL);
     return 0;

@@ -9,7 +9,7 @@ internal sealed record CompareRow
 
     public required string Against { get; init; }
 
-    /// <summary>Of both values: <c>ns</c>, or <c>1/s</c>.</summary>
+    /// <summary>Of both values: <c>ns</c>, <c>1/s</c> or <c>B/s</c>.</summary>
     public string Unit { get; init; } = "ns";
 
     public double Measured { get; init; }
@@ -24,16 +24,28 @@ internal sealed record CompareRow
 
     public double? Aim { get; init; }
 
+    /// <summary>Held against limits instead of something else: <see cref="Floor"/> and <see cref="Aim"/> are values, not ratios. A value above them is told, but does not fail the run.</summary>
+    public bool Reported { get; init; }
+
     /// <summary>Why there is no measurement.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Skipped { get; init; }
 
     public double Ratio => Measured == 0 || Baseline == 0 ? 0 : Math.Round(MoreIsBetter == (Kind == RatioKind.Cost) ? Baseline / Measured : Measured / Baseline, 3);
 
-    public bool Met => Skipped is not null || Floor is not { } floor || (Kind == RatioKind.Cost ? Ratio <= floor : Ratio >= floor);
+    public bool Met => Skipped is not null || Floor is not { } floor || (Kind == RatioKind.Cost ? Held <= floor : Held >= floor);
+
+    [JsonIgnore]
+    public bool FailsRun => !Met && !Reported;
+
+    private double Held => Reported ? Measured : Ratio;
 
     // A cost ratio of rates, and a speed-up of times, put the baseline above.
     private bool MoreIsBetter => Unit != "ns";
+
+    /// <summary>A time in nanoseconds that is held against a limit.</summary>
+    public static CompareRow Limited(string what, double measured, TimeSpan limit, TimeSpan aim) =>
+        new() { What = what, Against = "limit", Measured = measured, Floor = limit.TotalNanoseconds, Aim = aim.TotalNanoseconds, Reported = true };
 }
 
 [JsonConverter(typeof(JsonStringEnumConverter<RatioKind>))]

@@ -49,16 +49,16 @@ internal sealed class HitRows(ComparePlan plan, string folder, Action<string> sa
 
         return
         [
-            new CompareRow { What = $"64 B rack hit, {size} uniform, one thread", Against = "plain copy from the same mapping", Measured = Median(hits), Baseline = Median(copies), Floor = 1.6, Aim = 1.3 },
+            new CompareRow { What = $"64 B rack hit, {size} uniform, one thread", Against = "plain copy from the same mapping", Measured = Median.Of(hits), Baseline = Median.Of(copies), Floor = 1.6, Aim = 1.3 },
             new CompareRow
             {
                 What = $"64 B rack hit, {size} uniform", Against = "a client cache of the C++ original's shape", Kind = RatioKind.SpeedUp,
-                Measured = Median(hits), Baseline = Median(originals), Floor = 15, Aim = 30, Skipped = original is null ? why : null,
+                Measured = Median.Of(hits), Baseline = Median.Of(originals), Floor = 15, Aim = 30, Skipped = original is null ? why : null,
             },
             new CompareRow
             {
                 What = $"64 B rack hit, {size} uniform, {Environment.ProcessorCount} threads", Against = "one thread", Unit = "1/s", Kind = RatioKind.SpeedUp,
-                Measured = Median(alls), Baseline = Median(ones), Floor = Environment.ProcessorCount == 2 ? 1.7 : null, Aim = Environment.ProcessorCount == 2 ? 1.95 : null,
+                Measured = Median.Of(alls), Baseline = Median.Of(ones), Floor = Environment.ProcessorCount == 2 ? 1.7 : null, Aim = Environment.ProcessorCount == 2 ? 1.95 : null,
             },
         ];
     }
@@ -110,11 +110,5 @@ internal sealed class HitRows(ComparePlan plan, string folder, Action<string> sa
     private static void Walk(PoolClient pool, GAddr[] addresses, Span<byte> buffer)
     {
         foreach (var address in addresses) pool.Read(address, buffer);
-    }
-
-    private static double Median(List<double> values)
-    {
-        values.Sort();
-        return values.Count == 0 ? 0 : Math.Round(values[values.Count / 2], 2);
     }
 }

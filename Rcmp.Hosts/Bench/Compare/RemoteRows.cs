@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Rcmp.DataPath;
 using Rcmp.Runtime.Embedded;
 
@@ -37,7 +36,7 @@ internal sealed class RemoteRows(ComparePlan plan, string folder, Action<string>
         [
             .. cases.Select((c, i) => new CompareRow
             {
-                What = $"{new Cli.ByteSize(c.Bytes).ToShortString()} remote {c.Name}, one at a time", Against = "the same messages in C over tcp", Measured = Middle(ours[i]), Baseline = Middle(theirs[i]),
+                What = $"{new Cli.ByteSize(c.Bytes).ToShortString()} remote {c.Name}, one at a time", Against = "the same messages in C over tcp", Measured = Median.Of(ours[i]), Baseline = Median.Of(theirs[i]),
                 Floor = 1.2, Aim = 1.1, Skipped = ping is null ? why : null,
             }),
         ];
@@ -46,22 +45,10 @@ internal sealed class RemoteRows(ComparePlan plan, string folder, Action<string>
     private double MedianNs(IMemoryPool pool, GAddr address, bool write, int bytes)
     {
         var buffer = new byte[bytes];
-        var times = new long[plan.RemoteOperations];
-        for (var i = -times.Length / 10; i < times.Length; i++)
+        return Median.NsOf(plan.RemoteOperations, _ =>
         {
-            var started = Stopwatch.GetTimestamp();
             if (write) pool.Write(address, buffer);
             else pool.Read(address, buffer);
-            if (i >= 0) times[i] = Stopwatch.GetTimestamp() - started;
-        }
-
-        Array.Sort(times);
-        return times[times.Length / 2] * 1e9 / Stopwatch.Frequency;
-    }
-
-    private static double Middle(List<double> values)
-    {
-        values.Sort();
-        return values.Count == 0 ? 0 : Math.Round(values[values.Count / 2]);
+        });
     }
 }
