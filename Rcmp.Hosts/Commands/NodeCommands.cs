@@ -25,14 +25,9 @@ internal abstract class NodeCommand : RcmpCommand
     protected string RequiredConfig(CommandContext context) =>
         context.Get(Config) ?? throw CommandException.Usage($"{Name} needs --config FILE; hocon/{Name}.conf is an example");
 
-    /// <summary>Whether a socket's completions run where they are noticed. The runtime reads it once, before the first socket.</summary>
-    private const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
-
     /// <summary>Runs a node until Ctrl-C or SIGTERM, which is how it ends properly.</summary>
     protected async Task<int> RunNodeAsync(CommandContext context, NodeOptions options, Func<Action<string>, Microsoft.Extensions.Logging.ILoggerFactory, CancellationToken, Task> run, CancellationToken ct)
     {
-        // One wake-up of a thread less per message; what comes next in the transport hands over to a thread of its own at once, so nothing holds the noticing thread up.
-        if (Environment.GetEnvironmentVariable(InlineCompletions) is null) Environment.SetEnvironmentVariable(InlineCompletions, "1");
         using var loggers = NodeLogging.Create(options.Common, context);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var inputEnded = context.Get(_untilInputEnds) ? WatchInput(context, ended) : null;

@@ -198,7 +198,8 @@ internal sealed partial class SimRack : IRackEffects
     private void Release(ulong name)
     {
         // A link of an earlier start is not acknowledged for any more: its owner ends it before it gives anything away.
-        if (_world.TryGetAlive(name, out var connection) && connection.Link.Holder == Core!.Self)
+        // Nor for one to a rack that was removed: if its daemon lives, it harms itself alone.
+        if (_world.TryGetAlive(name, out var connection) && connection.Link.Holder == Core!.Self && !_world.Racks[connection.Link.Owner.Rack].IsForgotten)
             _world.Violated($"connection {name} of rack {Id} was released while its owner serves it");
         foreach (var client in Clients)
         {

@@ -62,6 +62,9 @@ internal sealed partial class SimRack
 
     public bool IsDraining { get; set; }
 
+    /// <summary>It was empty, and has stored that it is no longer of the pool.</summary>
+    public bool HasRemovedItself => Store.State.Roster.Any(entry => entry.Rack == Id && entry.Forgotten);
+
     public long PausedUntilNs { get; set; }
 
     /// <summary>Its actor system is gone, and a new one not there yet.</summary>

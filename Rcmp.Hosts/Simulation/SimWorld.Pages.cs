@@ -50,7 +50,10 @@ internal sealed partial class SimWorld
 
     public void OnNotFound(SimAccess access, SimRack rack)
     {
-        if (access.PageIsCertain && !rack.IsForgotten && IsCertain(_byId[access.Page])) Violated($"rack {rack.Id} said of {access.Page}, which exists, that it does not");
+        var page = _byId[access.Page];
+        // A drained rack has gone, and its clients' sessions with it, before the operator hears of it.
+        var ended = (page.Scoped || !page.Acknowledged) && Racks.Values.Any(r => r.HasRemovedItself && r.Clients.Exists(c => c.Session == page.Session));
+        if (access.PageIsCertain && !rack.IsForgotten && IsCertain(page) && !ended) Violated($"rack {rack.Id} said of {access.Page}, which exists, that it does not");
     }
 
     /// <summary>A page has gone where an operator has given up all pages.</summary>

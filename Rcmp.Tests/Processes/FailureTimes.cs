@@ -12,46 +12,8 @@ public sealed class FailureTimes
     private const int Rounds = 5;
     private const int Pages = 64;
 
-    /// <summary>More than one rack of 32 MiB has, and less than both have.</summary>
-    private const int OverflowPages = 9000;
-
     private static readonly TimeSpan RateTime = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
-
-    [Fact]
-    public async Task WithAllMastersDeadResolvedPagesAreAsFastAndTheRestComesBackWithinSeconds()
-    {
-        await using var pool = await ProcessPool.StartAsync(2, 2);
-        var near = await pool.StartClientAsync(0);
-        var far = await pool.StartClientAsync(1);
-        var data = await near.AllocateAsync(Pages);
-        await near.SayAsync($"{WorkerProtocol.Fill} {data} {Pages} 1");
-        await far.SayAsync($"{WorkerProtocol.Verify} {data} {Pages} 1");
-        // Neighbours are resolved together, so that each round touches its own first.
-        var untouched = await near.AllocateAsync((Rounds + 1) * 200);
-        var own = new Times("rack hits, all masters dead / alive", "x");
-        var remote = new Times("remote accesses, all masters dead / alive", "x");
-        var unresolved = new Times("first touch of another rack's page, after the start of the masters", "s");
-        var overflow = new Times("allocation of more than the rack has, after the start of the masters", "s");
-        for (var round = 0; round < Rounds; round++)
-        {
-            var (ownBefore, remoteBefore) = (await RateAsync(near, data), await RateAsync(far, data));
-            foreach (var master in pool.Cluster.Masters) await master.KillAsync();
-            own.Add(await RateAsync(near, data) / ownBefore);
-            remote.Add(await RateAsync(far, data) / remoteBefore);
-            await near.AllocateAsync(2);
-
-            var began = Stopwatch.GetTimestamp();
-            foreach (var master in pool.Cluster.Masters) master.Start(detached: false);
-            await Task.WhenAll(
-                UntilAsync(far, string.Create(CultureInfo.InvariantCulture, $"{WorkerProtocol.Word} {untouched + (round + 1) * 200L * 4096}"), began, unresolved),
-                UntilAsync(near, $"{WorkerProtocol.Overflow} {OverflowPages}", began, overflow));
-            foreach (var master in pool.Cluster.Masters) await master.WaitReadyAsync(Bound, TestContext.Current.CancellationToken);
-        }
-
-        Assert.True(own.Median > 0.5 && remote.Median > 0.5, $"{own} {remote}");
-        foreach (var times in (Times[])[own, remote, unresolved, overflow]) times.Print();
-    }
 
     [Fact]
     public async Task AKilledClientsPageMovesAsSoonAsItIsGone()
@@ -108,7 +70,7 @@ public sealed class FailureTimes
         foreach (var times in (Times[])[own, refused, served]) times.Print();
     }
 
-    private static async Task<double> RateAsync(WorkerProcess client, GAddr data, string kind = "word")
+    private static async Task<double> RateAsync(WorkerProcess client, GAddr data, string kind)
     {
         var began = Stopwatch.GetTimestamp();
         await client.SayAsync($"{WorkerProtocol.Start} rate {kind} {data} {Pages}");

@@ -35,13 +35,6 @@ internal sealed class Worker(IMemoryPool pool)
     private async Task<string> HandleAsync(string[] words)
     {
         if (words[0] == WorkerProtocol.Allocate) return (await pool.AllocatePagesAsync(Number(words[1]))).ToString();
-        if (words[0] == WorkerProtocol.Overflow)
-        {
-            var pages = Number(words[1]);
-            await pool.FreePagesAsync(await pool.AllocatePagesAsync(pages), pages);
-            return "";
-        }
-
         if (words[0] == WorkerProtocol.Stop) return await StopAsync(words[1]);
         if (words[0] == WorkerProtocol.Start)
         {

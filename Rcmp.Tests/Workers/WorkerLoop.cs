@@ -25,15 +25,6 @@ internal sealed class WorkerLoop
             for (var i = 0; i < pages; i++) pool.Read<ulong>(address + (long)i * pool.Info.PageSize);
         }
         ,
-        "word" => () =>
-        {
-            for (var i = 0; i < pages; i++)
-            {
-                var page = address + (long)i * pool.Info.PageSize;
-                pool.Write(page + sizeof(ulong), pool.Read<ulong>(page));
-            }
-        }
-        ,
         "count" => () =>
         {
             for (var i = 0; i < pages; i++) pool.FetchAdd(address + (long)i * pool.Info.PageSize, 1);

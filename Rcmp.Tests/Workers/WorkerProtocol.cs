@@ -8,9 +8,6 @@ internal static class WorkerProtocol
     /// <summary><c>allocate PAGES</c> → the address.</summary>
     public const string Allocate = "allocate";
 
-    /// <summary><c>overflow PAGES</c>: allocates more than the rack has, and frees it again.</summary>
-    public const string Overflow = "overflow";
-
     /// <summary><c>fill ADDR PAGES SEED</c>: writes pages that depend on the seed.</summary>
     public const string Fill = "fill";
 
@@ -35,7 +32,7 @@ internal static class WorkerProtocol
     public const string Record = "record";
 
     /// <summary><c>start NAME KIND ADDR PAGES</c> begins a loop; kinds: <c>stamp</c> (writes rising sequence numbers over whole pages), <c>watch</c> (reads
-    /// pages, and fails when a word's number goes back), <c>write</c> (whole pages, without end), <c>word</c> (reads the first word of each page and writes the second), <c>read</c> (reads the first), <c>count</c> (fetch-add on the first word of each page).</summary>
+    /// pages, and fails when a word's number goes back), <c>write</c> (whole pages, without end), <c>read</c> (reads the first), <c>count</c> (fetch-add on the first word of each page).</summary>
     public const string Start = "start";
 
     /// <summary><c>stop NAME</c> → how many rounds it made, or its error.</summary>
