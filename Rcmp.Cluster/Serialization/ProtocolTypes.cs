@@ -36,6 +36,7 @@ internal static class ProtocolTypes
 
         (null, typeof(ValueList<RosterEntry>)),
         (null, typeof(ValueList<PageId>)),
+        (null, typeof(ValueList<RackId>)),
         (null, typeof(ValueList<ulong>)),
         (null, typeof(RowState)),
         (null, typeof(RowReport)),

@@ -95,7 +95,7 @@ public sealed class HostileMessageTests
         // A list of reports, each of which takes many bytes on the wire and more in memory; the first is wrong already.
         var body = new byte[PoolSerializer.BodyBytesMax];
         Array.Fill(body, (byte)0xFF);
-        var good = PoolSerializer.Encode(new RowsAnswered(default, default, default, default, false, ValueList<RowReport>.Empty));
+        var good = PoolSerializer.Encode(new RowsAnswered(default, default, default, default, false, ValueList<RowReport>.Empty, ValueList<RackId>.Empty));
         var at = Array.LastIndexOf(good, (byte)0);
         good.AsSpan(0, at).CopyTo(body);
         BinaryPrimitives.WriteInt32LittleEndian(body, body.Length - 4);

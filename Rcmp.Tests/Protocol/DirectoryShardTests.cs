@@ -35,7 +35,7 @@ public class DirectoryShardTests : IShardEffects
 
     private void Promise(params int[] racks)
     {
-        foreach (var rack in racks) Give(new RowsAnswered(Shard, _shard.Term, Rack(rack), PageId.None, true, ValueList<RowReport>.Empty));
+        foreach (var rack in racks) Give(new RowsAnswered(Shard, _shard.Term, Rack(rack), PageId.None, true, ValueList<RowReport>.Empty, ValueList<RackId>.Empty));
     }
 
     private PageOrder LastOrder(int rack, OrderKind kind) => _sent.Where(s => s.Rack.Value == rack).Select(s => s.Message).OfType<PageOrder>().Last(o => o.Order == kind);
@@ -208,4 +208,17 @@ public class DirectoryShardTests : IShardEffects
     }
 
     void IShardEffects.Fatal(string message) => _fatal = message;
+
+    [Fact]
+    public void ARemovalThatOnlyARackKnowsIsBelieved()
+    {
+        Promise(3);
+        Give(new RowsAnswered(Shard, _shard.Term, Rack(2), PageId.None, true, ValueList<RowReport>.Empty, ValueList<RackId>.Of(new RackId(3))));
+        Promise(1, 3);
+        Resolve(1);
+        Answer(1, OrderKind.Report, Row(RowState.Free));
+        Assert.DoesNotContain(_sent, s => s.Rack.Value == 3 && s.Message is PageOrder);
+        Answer(2, OrderKind.Report, Row(RowState.Resident));
+        Assert.Equal(2, LastTo<ForwardedResolve>(2).Owner.Rack.Value);
+    }
 }

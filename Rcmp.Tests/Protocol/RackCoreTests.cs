@@ -201,6 +201,19 @@ public class RackCoreTests
     }
 
     [Fact]
+    public void ARackThatNoMasterHasAcceptedSinceItCameBackTellsNoShardOfItsRows()
+    {
+        _rig.Allocate();
+        _rig.Restart(registers: false);
+        _rig.Sent.Clear();
+        _rig.Give(new AskRows(RackRig.Shard, RackRig.Second, RackRig.Self.Rack, PageId.None));
+        Assert.Null(_rig.Last<RowsAnswered>());
+        _rig.Restart();
+        _rig.Give(new AskRows(RackRig.Shard, RackRig.Second, RackRig.Self.Rack, PageId.None));
+        Assert.NotNull(_rig.Last<RowsAnswered>());
+    }
+
+    [Fact]
     public void AnOrderToAnotherGenerationIsRefused()
     {
         var page = _rig.Allocate();

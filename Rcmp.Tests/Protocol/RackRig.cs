@@ -46,11 +46,13 @@ internal sealed class RackRig : IRackEffects
 
     public List<ulong> Released { get; } = [];
 
-    public void Restart()
+    public void Restart(bool registers = true)
     {
         var settings = new PoolSettings(Guid.Empty, 4096, 1, 1);
         Core = new RackCore(Store, new RackCoreOptions { Settings = settings, RegionId = new Guid(1, 0, 0, new byte[8]), ReserveFrames = 2 }, () => ++_requests);
         Core.Start(NowNs, this);
+        if (!registers) return;
+        Core.Handle(new RackRegistered(new Guid(1, 0, 0, new byte[8]), Self.Rack, Self.Generation, new RosterChanged(1, ValueList<RosterEntry>.Of(Store.State.Roster))), NowNs, this);
         Core.Handle(new FabricExposed(new Guid(5, 0, 0, new byte[8]), "local://1"), NowNs, this);
     }
 

@@ -16,7 +16,7 @@ internal sealed partial class DirectoryShard
     private readonly RecentMap<PageId, RequestId> _freed = new(1 << 14);
     private readonly DeadlineQueue<TimerKey> _timers = new();
     private RosterChanged _roster = new(0, ValueList<RosterEntry>.Empty);
-    private HashSet<RackId> _forgotten = [];
+    private readonly HashSet<RackId> _forgotten = [];
     private Term _term;
     private Term _seen;
     private ulong _attempts;
@@ -142,7 +142,6 @@ internal sealed partial class DirectoryShard
         var merged = RosterMerge.Merge(_roster, m);
         if (merged.Entries.Count == 0 || (merged == _roster && _term != default)) return;
         _roster = merged;
-        _forgotten = [.. merged.Entries.Where(e => e.Forgotten).Select(e => e.Rack)];
         foreach (var entry in merged.Entries)
         {
             if (entry.Forgotten) ForgetRack(entry.Rack);
@@ -176,6 +175,7 @@ internal sealed partial class DirectoryShard
 
     private void ForgetRack(RackId rack)
     {
+        _forgotten.Add(rack);
         if (!_racks.Remove(rack) || !_reigning) return;
         foreach (var page in _pages.Values.ToArray())
         {
@@ -200,7 +200,9 @@ internal sealed partial class DirectoryShard
     private void OnRowsAnswered(RowsAnswered m)
     {
         Learn(m.Rack);
-        if (m.Term != _term || !_racks.TryGetValue(m.Rack.Rack, out var view)) return;
+        if (m.Term != _term) return;
+        foreach (var removed in m.Removed) ForgetRack(removed);
+        if (!_racks.TryGetValue(m.Rack.Rack, out var view)) return;
         view.Promised = true;
         foreach (var row in m.Rows) OnRowInTransition(m.Rack.Rack, row);
         if (!view.Reported && m.After == view.After)

@@ -21,8 +21,9 @@ internal readonly record struct RowReport(
 internal sealed record AskRows(ShardId Shard, Term Term, RackId Rack, PageId After) : IPoolProtocol;
 
 /// <summary>Answer to <see cref="AskRows"/>: a chunk, in order of page ids.</summary>
+/// <param name="Removed">Racks that operators removed, as far as the rack knows: the shard may have started where nobody had heard of it.</param>
 internal sealed record RowsAnswered(
-    ShardId Shard, Term Term, RackIncarnation Rack, PageId After, bool Last, ValueList<RowReport> Rows) : IWithShardId;
+    ShardId Shard, Term Term, RackIncarnation Rack, PageId After, bool Last, ValueList<RowReport> Rows, ValueList<RackId> Removed) : IWithShardId;
 
 /// <summary>Rack to shard: these rows of yours are still neither free nor settled. Wakes a shard that nobody else asks.</summary>
 internal sealed record RowsPending(ShardId Shard, RackIncarnation Rack, ValueList<RowReport> Rows) : IWithShardId;

@@ -15,7 +15,7 @@ internal sealed partial class RackCore
 
     private void OnAskRows(AskRows m)
     {
-        if (m.Rack != Self.Rack || !Promise(m.Shard, m.Term)) return;
+        if (m.Rack != Self.Rack || !_wasRegistered || !Promise(m.Shard, m.Term)) return;
         var rows = new List<RowReport>();
         var last = true;
         foreach (var page in _unsettledRows.GetViewBetween(m.After.Plus(1), new PageId(ulong.MaxValue)))
@@ -30,7 +30,7 @@ internal sealed partial class RackCore
             rows.Add(Report(page));
         }
 
-        _fx.SendToShard(m.Shard, new RowsAnswered(m.Shard, m.Term, Self, m.After, last, ValueList<RowReport>.Of(rows)));
+        _fx.SendToShard(m.Shard, new RowsAnswered(m.Shard, m.Term, Self, m.After, last, ValueList<RowReport>.Of(rows), ValueList<RackId>.Of(_forgotten.Order())));
     }
 
     /// <summary>Obeys the term from now on, and no lower one, across restarts. False if a higher one was promised before.</summary>

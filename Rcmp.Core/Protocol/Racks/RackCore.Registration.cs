@@ -8,6 +8,9 @@ internal sealed partial class RackCore
     private string _nodeAddress = "";
     private string? _notRegisteredBecause = "no master has answered yet";
     private HashSet<RackId> _forgotten = [];
+
+    // Until a master has accepted it, a rack that comes back may have been removed meanwhile, and its rows mean nothing: shards get no answer.
+    private bool _wasRegistered;
     private long _loadReported;
     private bool _loadReportDue;
     private bool _draining;
@@ -84,6 +87,7 @@ internal sealed partial class RackCore
 
         if (_store.State.Rack != m.Rack) return;
         _notRegisteredBecause = null;
+        _wasRegistered = true;
         OnRosterChanged(m.Roster);
     }
 
