@@ -70,6 +70,43 @@ public sealed class FailureTimes
         foreach (var times in (Times[])[own, refused, served]) times.Print();
     }
 
+    [Fact]
+    public async Task WithAllMastersDeadResolvedPagesAreAsFastAndTheRestIsServedAgainSoon()
+    {
+        // Pages that move would need the directory, which dies with the masters' nodes.
+        await using var pool = await ProcessPool.StartAsync(2, 2, ("rcmp.swap.policy", "direct-io"));
+        var near = await pool.StartClientAsync(0);
+        var far = await pool.StartClientAsync(1);
+        var data = await near.AllocateAsync(Pages);
+        await near.SayAsync($"{WorkerProtocol.Fill} {data} {Pages} 1");
+        var own = new Times("the rack's own clients, all masters dead / alive", "x");
+        var other = new Times("another rack's client, all masters dead / alive", "x");
+        var allocated = new Times("allocating 16 pages of the rack itself, all masters dead", "s");
+        var served = new Times("from the start of two masters until a page that was allocated without them is read from another rack", "s");
+        for (var round = 0; round < Rounds; round++)
+        {
+            await UntilAsync(far, $"{WorkerProtocol.Verify} {data} {Pages} 1", Stopwatch.GetTimestamp(), null);
+            var (ownBefore, otherBefore) = (await RateAsync(near, data, "read"), await RateAsync(far, data, "read"));
+            await Task.WhenAll(pool.Cluster.Masters.Select(master => master.KillAsync()));
+            own.Add(await RateAsync(near, data, "read") / ownBefore);
+            other.Add(await RateAsync(far, data, "read") / otherBefore);
+            var began = Stopwatch.GetTimestamp();
+            var more = await near.AllocateAsync(16);
+            allocated.Add(Stopwatch.GetElapsedTime(began).TotalSeconds);
+            await near.SayAsync($"{WorkerProtocol.Fill} {more} 16 2");
+
+            began = Stopwatch.GetTimestamp();
+            foreach (var master in pool.Cluster.Masters) master.Start(detached: false);
+            await UntilAsync(far, $"{WorkerProtocol.Verify} {more} 16 2", began, served);
+            foreach (var master in pool.Cluster.Masters) await master.WaitReadyAsync(Bound, TestContext.Current.CancellationToken);
+        }
+
+        Assert.True(own.Median > 0.5, own.ToString());
+        Assert.True(other.Median > 0.5, other.ToString());
+        Assert.True(allocated.Max < 2, allocated.ToString());
+        foreach (var times in (Times[])[own, other, allocated, served]) times.Print();
+    }
+
     private static async Task<double> RateAsync(WorkerProcess client, GAddr data, string kind)
     {
         var began = Stopwatch.GetTimestamp();
