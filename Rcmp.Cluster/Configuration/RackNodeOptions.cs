@@ -65,6 +65,7 @@ internal sealed record RackNodeOptions
         {
             Settings = Node.Settings,
             RegionId = regionId,
+            Policy = Node.Policy,
             ReserveFrames = ReserveFrames,
             RevokeTimeoutNs = (long)RevokeTimeout.TotalNanoseconds,
             QuiesceBudgetNs = (long)GuardBudget.TotalNanoseconds,

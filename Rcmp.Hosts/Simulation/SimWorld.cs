@@ -44,7 +44,8 @@ internal sealed partial class SimWorld
             var state = new SuperblockState(entry.Rack, new Generation(0), 1, entries, new Dictionary<ShardId, Term>());
             Racks[entry.Rack] = new SimRack(this, entry.Rack, new SimStore(frames, 2 * frames, state, Violated), new RackCoreOptions
             {
-                Settings = settings, RegionId = entry.RegionId, ReserveFrames = 2, RevokeTimeoutNs = 600_000, QuiesceBudgetNs = 100_000,
+                // Under policy swap a rack asks the directory first, else the rack of birth: both ways, whatever the directory's policy is.
+                Settings = settings, RegionId = entry.RegionId, Policy = options.Seed / 8 % 2 == 0 ? Policy : SwapPolicy.Swap, ReserveFrames = 2, RevokeTimeoutNs = 600_000, QuiesceBudgetNs = 100_000,
                 BackoffMinNs = 20_000, BackoffMaxNs = 200_000, RequestTimeoutNs = 4_000_000, ResendMinNs = 40_000, ResendMaxNs = 400_000,
                 RegisterIntervalNs = 500_000, SequenceBlock = 4, Mutation = options.Mutation,
             });
@@ -57,6 +58,8 @@ internal sealed partial class SimWorld
     }
 
     public ulong Seed => _options.Seed;
+
+    private SwapPolicy Policy => _options.Policy ?? (SwapPolicy)(_options.Seed / 2 % 2);
 
     public long NowNs { get; private set; } = 1;
 
@@ -240,7 +243,7 @@ internal sealed partial class SimWorld
     {
         var shard = new SimShard(new DirectoryShard(new ShardId(0), (uint)_random.Next(), new DirectoryOptions
         {
-            Geometry = _geometry, Shards = 1, Policy = _options.Policy ?? (SwapPolicy)(_options.Seed / 2 % 2), MinResidenceNs = 30_000, MoveCostInitialNs = 100, StepTimeoutNs = 900_000,
+            Geometry = _geometry, Shards = 1, Policy = Policy, MovePaceNs = _options.Seed % 4 < 2 ? 0 : 20_000, MinResidenceNs = 30_000, MoveCostInitialNs = 100, StepTimeoutNs = 900_000,
             ResendMinNs = 40_000, ResendMaxNs = 400_000, BackoffMinNs = 20_000, BackoffMaxNs = 200_000, LookupTimeoutNs = 800_000, Watermark = 1,
             Mutation = _options.Mutation,
         }, _random.Next), node)

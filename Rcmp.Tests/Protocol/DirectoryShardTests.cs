@@ -198,17 +198,6 @@ public class DirectoryShardTests : IShardEffects
         Assert.Equal(Rack(3), LastTo<ForwardedResolve>(1).Asker);
     }
 
-    private void Report(int rack, double heat, long remoteNs) =>
-        Give(new HeatReport(Shard, Rack(rack), ValueList<PageHeatValue>.Of(new PageHeatValue(Page, heat, remoteNs))));
-
-    void IShardEffects.SendToRack(RackId rack, IPoolProtocol message) => _sent.Add((rack, message));
-
-    void IShardEffects.Log(RackLogLevel level, string message)
-    {
-    }
-
-    void IShardEffects.Fatal(string message) => _fatal = message;
-
     [Fact]
     public void ARemovalThatOnlyARackKnowsIsBelieved()
     {
@@ -221,4 +210,36 @@ public class DirectoryShardTests : IShardEffects
         Answer(2, OrderKind.Report, Row(RowState.Resident));
         Assert.Equal(2, LastTo<ForwardedResolve>(2).Owner.Rack.Value);
     }
+
+    [Fact]
+    public void WhileAPageIsClosedForAMoveNoOtherOneIsClosedOnAccountOfHeat()
+    {
+        Promise(1, 2, 3);
+        PageId[] pages = [Page, Page.Plus(1)];
+        foreach (var page in pages)
+        {
+            Give(new ResolvePages(Shard, Rack(2), ValueList<PageId>.Of(page)));
+            var question = LastOrder(1, OrderKind.Report);
+            Give(new OrderAnswered(Shard, _shard.Term, Rack(1), OrderKind.Report, page, question.Attempt, OrderStatus.Done, Row(RowState.Resident) with { Page = page }, 0, ""));
+            Give(new HeatReport(Shard, Rack(1), ValueList<PageHeatValue>.Of(new PageHeatValue(page, 0, 0))));
+        }
+
+        foreach (var page in pages) Give(new HeatReport(Shard, Rack(2), ValueList<PageHeatValue>.Of(new PageHeatValue(page, 50, 9_000_000))));
+        Assert.Equal(Page, Assert.Single(_sent.Select(s => s.Message).OfType<PageOrder>(), o => o.Order == OrderKind.Leave).Page);
+        // The first one is stuck: the others do not wait for ever.
+        Advance(50_000_000);
+        Give(new HeatReport(Shard, Rack(2), ValueList<PageHeatValue>.Of(new PageHeatValue(pages[1], 50, 9_000_000))));
+        Assert.Equal(pages[1], LastOrder(1, OrderKind.Leave).Page);
+    }
+
+    private void Report(int rack, double heat, long remoteNs) =>
+        Give(new HeatReport(Shard, Rack(rack), ValueList<PageHeatValue>.Of(new PageHeatValue(Page, heat, remoteNs))));
+
+    void IShardEffects.SendToRack(RackId rack, IPoolProtocol message) => _sent.Add((rack, message));
+
+    void IShardEffects.Log(RackLogLevel level, string message)
+    {
+    }
+
+    void IShardEffects.Fatal(string message) => _fatal = message;
 }

@@ -201,6 +201,34 @@ public class RackCoreTests
     }
 
     [Fact]
+    public void AMissAsksTheRackOfBirthFirstIfThereIsALinkAndThenTheDirectory()
+    {
+        var first = _rig.Store.Geometry.MakePage(RackRig.Other.Rack, 7);
+        _rig.RegisterAtOther(first);
+        Assert.Equal(RackRig.Other, _rig.Last<ForwardedResolve>()!.Owner);
+        var second = first.Plus(1000);
+        _rig.Sent.Clear();
+        _rig.Give(new ResolveMiss(RackRig.Session, _rig.NewRequest(), second, 0));
+        Assert.Equal(second, Assert.Single(_rig.Last<ForwardedResolve>()!.Pages));
+        Assert.Null(_rig.Last<ResolvePages>());
+        _rig.Advance(1_000_000_000);
+        Assert.Contains(_rig.Sent.OfType<ResolvePages>(), asked => asked.Pages.Contains(second));
+    }
+
+    [Fact]
+    public void ARackThatIsAskedForAPageThatItDoesNotHavePassesTheQuestionOn()
+    {
+        var page = _rig.Allocate();
+        _rig.AcceptHolder();
+        _rig.Sent.Clear();
+        _rig.Give(new ForwardedResolve(RackRig.Shard, default, RackRig.Self, RackRig.Other, ValueList<PageId>.Of(page.Plus(1), page)));
+        Assert.Equal(RackRig.Other, _rig.Last<ResolvePages>()!.Asker);
+        Assert.Null(_rig.Last<GrantPages>());
+        _rig.Give(new ForwardedResolve(RackRig.Shard, default, RackRig.Self, RackRig.Other, ValueList<PageId>.Of(page)));
+        Assert.Equal(page, Assert.Single(_rig.Last<GrantPages>()!.Pages).Page);
+    }
+
+    [Fact]
     public void ARackThatNoMasterHasAcceptedSinceItCameBackTellsNoShardOfItsRows()
     {
         _rig.Allocate();

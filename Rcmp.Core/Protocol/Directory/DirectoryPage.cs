@@ -116,6 +116,9 @@ internal sealed partial class DirectoryShard
 
         public required long StartedNs { get; init; }
 
+        /// <summary>Nobody can use the page now.</summary>
+        public bool IsClosed { get; set; }
+
         public FrameIndex Source { get; set; }
 
         public long StepEndsNs { get; set; }

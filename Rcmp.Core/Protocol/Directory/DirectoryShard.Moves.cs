@@ -23,12 +23,25 @@ internal sealed partial class DirectoryShard
     {
         page.Believed = default;
         _moves++;
+        _closed++;
+        _closedSinceNs = _now;
         page.Move = new Move
         {
-            Attempt = new AttemptId(_term, ++_attempts), From = page.Owner, To = to, Epoch = page.Epoch, Reason = reason, StartedNs = _now,
+            Attempt = new AttemptId(_term, ++_attempts), From = page.Owner, To = to, Epoch = page.Epoch, Reason = reason, StartedNs = _now, IsClosed = true,
         };
         Enter(page, PagePhase.Leaving);
     }
+
+    /// <summary>The page is open again, here or there, or is about to be.</summary>
+    private void Opened(Move move)
+    {
+        if (!move.IsClosed) return;
+        move.IsClosed = false;
+        _closed--;
+    }
+
+    /// <summary>Follows the lowest tenth of what moves take until the page is open again: those under way at once, and whatever else runs, delay each other, which is not what a move costs.</summary>
+    private void LearnCost(long tookNs) => _moveCostNs += tookNs < _moveCostNs ? -_moveCostNs / 8 : _moveCostNs / 72;
 
     /// <summary>Sends the order of the phase, now and until it is answered.</summary>
     private void SendStep(Page page)
@@ -122,7 +135,7 @@ internal sealed partial class DirectoryShard
                 Enter(page, PagePhase.Settling);
                 break;
             case (PagePhase.Settling, OrderKind.Settle) when !m.Row.Unsettled:
-                Settled(page, move);
+                Settled(page);
                 break;
             case (PagePhase.Aborting, OrderKind.Reopen) when m.Row.State != RowState.Leaving || m.Row.Attempt != move.Attempt:
                 Reopened(m, page, move);
@@ -147,6 +160,8 @@ internal sealed partial class DirectoryShard
 
     private void Committed(Page page, Move move, in RowReport row)
     {
+        Opened(move);
+        LearnCost(_now - move.StartedNs);
         page.Owner = move.To;
         page.Epoch = row.Epoch;
         page.SinceNs = _now;
@@ -154,16 +169,14 @@ internal sealed partial class DirectoryShard
         foreach (var heat in page.Heat) heat.RemoteTimeNs = 0;
         page.Outcome = $"moved to rack {move.To} ({move.Reason.ToString().ToLowerInvariant()})";
         Enter(page, PagePhase.Settling);
-        if (Is(ProtocolMutation.MoveUnsettled)) Settled(page, move);
+        if (Is(ProtocolMutation.MoveUnsettled)) Settled(page);
 
         // The page is open at its new owner already.
         FlushResolves(page);
     }
 
-    private void Settled(Page page, Move move)
+    private void Settled(Page page)
     {
-        var took = _now - move.StartedNs;
-        if (move.Attempt.Term == _term) _moveCostNs += (took - _moveCostNs) / 8;
         EndMove(page, moved: true);
         BecomeStable(page);
     }
@@ -171,6 +184,7 @@ internal sealed partial class DirectoryShard
     private void Abort(Page page, string why)
     {
         var move = page.Move!;
+        Opened(move);
         BackOff(page, $"the move to rack {move.To} was given up: {why}");
         if (_racks.ContainsKey(move.To)) Drop(move.To, page.Id, move.Attempt);
         Enter(page, PagePhase.Aborting);
@@ -196,6 +210,7 @@ internal sealed partial class DirectoryShard
         if (page.Move is not { } move) return;
         page.Move = null;
         _moves--;
+        Opened(move);
         if (move.Reason == MoveReason.Eviction && move.Attempt.Term == _term && _racks.TryGetValue(move.From, out var view))
             _fx.SendToRack(move.From, new EvictAnswered(new RackIncarnation(move.From, view.Generation), page.Id, moved));
         if (moved || move.Reason != MoveReason.Pin) return;

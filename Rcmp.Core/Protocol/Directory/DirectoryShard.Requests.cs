@@ -180,6 +180,7 @@ internal sealed partial class DirectoryShard
         var decision = SwapPolicies.Decide(_options.Policy, figures, _options);
         page.Decision = decision;
         if (!decision.Move || page.NotBeforeNs > _now || (page.HasWaiters && page.Frees.Count > 0) || !CanMoveTo(page, reader)) return false;
+        if (!firstTouch && _closed > 0 && _now - _closedSinceNs < _options.MovePaceNs) return false;
         page.Outcome = null;
         BeginMove(page, reader, MoveReason.Heat);
         return true;

@@ -24,6 +24,8 @@ internal sealed partial class DirectoryShard
     private bool _reigning;
     private long _moveCostNs;
     private int _moves;
+    private int _closed;
+    private long _closedSinceNs;
     private IShardEffects _fx = null!;
     private long _now;
 
@@ -109,6 +111,7 @@ internal sealed partial class DirectoryShard
         _reigning = true;
         _attempts = 0;
         _moves = 0;
+        _closed = 0;
         _pages.Clear();
         _drops.Clear();
         _timers.Clear();

@@ -5,7 +5,8 @@ namespace Rcmp.Protocol.Messages;
 /// <summary>Asker to shard: where are these pages (all of this shard)? Answered by the owner with <see cref="GrantPages"/>, or with <see cref="PagesUnresolved"/>.</summary>
 internal sealed record ResolvePages(ShardId Shard, RackIncarnation Asker, ValueList<PageId> Pages) : IWithShardId;
 
-/// <summary>Shard to owner: grant these to the asker.</summary>
+/// <summary>Shard to owner, or asker to the rack where the pages were born: grant these to the asker.</summary>
+/// <param name="Term">Of the shard; none if the asker guesses: a rack that cannot grant the first page then passes the question on to the shard.</param>
 internal sealed record ForwardedResolve(
     ShardId Shard, Term Term, RackIncarnation Owner, RackIncarnation Asker, ValueList<PageId> Pages) : IPoolProtocol;
 

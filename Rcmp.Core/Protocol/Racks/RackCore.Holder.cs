@@ -78,7 +78,12 @@ internal sealed partial class RackCore
             if (_store.Lookup(next).Kind == LocationKind.Absent && !_frames.ContainsKey(next)) pages.Add(next);
         }
 
-        _fx.SendToShard(shard, new ResolvePages(shard, Self, ValueList<PageId>.Of(pages)));
+        // Most pages are where they were born: asked there first, the way is half as long. Grants are safe whoever asks for them, since the owner's row decides.
+        var birth = _store.Geometry.BirthRackOf(page);
+        if (miss.Tries == 0 && _options.Policy != SwapPolicy.Swap && _owners.TryGetValue(birth, out var link) && link.Record is not null && !IsForgotten(birth))
+            _fx.SendToRack(birth, new ForwardedResolve(shard, default, link.Id.Owner, Self, ValueList<PageId>.Of(pages)));
+        else
+            _fx.SendToShard(shard, new ResolvePages(shard, Self, ValueList<PageId>.Of(pages)));
         _timers.Set(new TimerKey(TimerKind.Miss, page.Value), _now + Backoff(miss.Tries++));
     }
 

@@ -133,6 +133,12 @@ internal sealed partial class RackCore
             if (MayGrant(page, out var grant)) grants.Add(grant);
         }
 
+        if (m.Term == default && (grants.Count == 0 || grants[0].Page != m.Pages[0]))
+        {
+            _fx.SendToShard(m.Shard, new ResolvePages(m.Shard, m.Asker, m.Pages));
+            return;
+        }
+
         // Neighbours that cannot be granted were not asked for by anybody: silence will do.
         if (grants.Count == 0 || grants[0].Page != m.Pages[0])
         {

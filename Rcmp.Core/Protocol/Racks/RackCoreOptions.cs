@@ -9,6 +9,9 @@ internal sealed record RackCoreOptions
 
     public required Guid RegionId { get; init; }
 
+    /// <summary><c>rcmp.swap.policy</c>: whether the directory must hear of first touches.</summary>
+    public SwapPolicy Policy { get; init; } = SwapPolicy.Adaptive;
+
     /// <summary><c>rcmp.swap.reserve</c>: frames used by pulls alone.</summary>
     public int ReserveFrames { get; init; } = 64;
 

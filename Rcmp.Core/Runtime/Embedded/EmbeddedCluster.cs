@@ -128,7 +128,7 @@ internal sealed partial class EmbeddedCluster : IDisposable
         FabricAddress = _places.Fabric ?? $"local://{_name}-{index}",
         PublishSelfLink = _options.Policy == SwapPolicy.RdmaOnly,
         RuntimeDirectory = OwnFile(index) + ".sessions",
-        Core = new RackCoreOptions { Settings = _settings, RegionId = regionId },
+        Core = new RackCoreOptions { Settings = _settings, RegionId = regionId, Policy = _options.Policy },
     };
 
     /// <summary>For tests: the shard dies with all it knew, and a new incarnation takes its place.</summary>

@@ -42,13 +42,16 @@ internal sealed class PolicyCostRows(ComparePlan plan, Action<string> say)
         var loads = plan.AllPolicyLoads ? Loads : Loads[..2];
         await using var sides = new Sides();
         foreach (var policy in Others.Prepend(Adaptive)) await sides.AddAsync(policy, say, ct);
+        say("warming up: until the JIT of all processes has little left to recompile");
+        var warm = plan with { PolicyWarmup = TimeSpan.Zero, PolicyTime = plan.ClusterWarmup };
+        await Task.WhenAll(sides.All.Select(side => MeasureAsync(side, Loads[^1], warm, ct)));
         var means = loads.Select(_ => sides.All.ToDictionary(side => side.Policy, _ => new List<double>())).ToArray();
         for (var round = 0; round < plan.PolicyRounds; round++)
         {
             for (var i = 0; i < loads.Length; i++)
             {
                 say($"64 B, half writes, {loads[i].What}");
-                foreach (var side in sides.All) means[i][side.Policy].Add(await MeasureAsync(side, loads[i], ct));
+                foreach (var side in sides.All) means[i][side.Policy].Add(await MeasureAsync(side, loads[i], plan, ct));
             }
         }
 
@@ -66,7 +69,7 @@ internal sealed class PolicyCostRows(ComparePlan plan, Action<string> say)
         };
     }
 
-    private async Task<double> MeasureAsync(Side side, Load load, CancellationToken ct)
+    private static async Task<double> MeasureAsync(Side side, Load load, ComparePlan plan, CancellationToken ct)
     {
         var pages = load.Range.Bytes / side.Owner.PageSize;
         var address = (await side.Owner.AskAsync(new ClientRequest { Kind = ClientRequest.Allocate, Pages = pages }, null, ct)).Address;

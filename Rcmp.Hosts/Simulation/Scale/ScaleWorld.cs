@@ -47,7 +47,7 @@ internal sealed class ScaleWorld
         _racks = [.. entries.Select(entry => new ScaleRack(
             this, options, entry.Rack,
             new SimStore(frames, 2 * frames, new SuperblockState(entry.Rack, new Generation(0), 1, entries, new Dictionary<ShardId, Term>()), Wrong, options.Racks + 64),
-            new RackCoreOptions { Settings = settings, RegionId = entry.RegionId }))];
+            new RackCoreOptions { Settings = settings, RegionId = entry.RegionId, Policy = options.Policy }))];
     }
 
     public long NowNs { get; private set; } = 1;
