@@ -2,7 +2,9 @@ using Akka.Actor;
 using Akka.Cluster;
 using Akka.Event;
 using Microsoft.Extensions.Logging;
+using Rcmp.Cluster.Messages;
 using Rcmp.Cluster.Nodes;
+using Rcmp.Cluster.Status;
 using Rcmp.Protocol;
 using Rcmp.Protocol.Messages;
 
@@ -15,6 +17,7 @@ internal sealed class MasterActor : ReceiveActor, IWithTimers
     private readonly Effects _effects;
     private readonly Akka.Cluster.Cluster _cluster;
     private readonly TimeSpan _rosterInterval;
+    private readonly BarrierBoard<IActorRef> _barriers = new();
 
     public MasterActor(MasterOptions options, NodeRoster roster, TimeSpan rosterInterval, ILogger log)
     {
@@ -26,6 +29,10 @@ internal sealed class MasterActor : ReceiveActor, IWithTimers
         Receive<RosterDue>(_ => _effects.Broadcast(_master.Roster));
         Receive<ClusterEvent.MemberUp>(up => _effects.Send(_master.Roster, up.Member.Address));
         Receive<ClusterEvent.IMemberEvent>(_ => { });
+        Receive<ArriveAtBarrier>(arrival =>
+        {
+            foreach (var (to, answer) in _barriers.Arrive(arrival, Sender, MonotonicClock.NowNs)) to.Tell(answer, Self);
+        });
         Receive<IPoolProtocol>(message => _master.Handle(message, MonotonicClock.NowNs, _effects));
     }
 

@@ -137,6 +137,11 @@ internal static class ProtocolTypes
 
         ("dd", typeof(RowsPending)),
         ("di", typeof(AskHeat)),
+
+        (null, typeof(BarrierStatus)),
+        (null, typeof(ValueList<int>)),
+        ("ba", typeof(ArriveAtBarrier)),
+        ("bo", typeof(BarrierAnswered)),
     ];
 
     private static readonly FrozenDictionary<Type, string> Manifests =

@@ -11,16 +11,18 @@ using Rcmp.Runtime;
 
 namespace Rcmp.Cluster.Status;
 
-/// <summary>Answers operators: gathers the pool's status from all racks, and passes orders on to the master.</summary>
+/// <summary>Answers operators: gathers the pool's status from all racks, and passes on to the master what is for it.</summary>
 internal sealed class AdminActor : ReceiveActor, IWithTimers
 {
     private static readonly TimeSpan GatherTime = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan AskerTime = TimeSpan.FromSeconds(5);
 
     private readonly NodeOptions _options;
     private readonly NodeRoster _roster;
     private readonly RackHost? _host;
     private readonly Akka.Cluster.Cluster _cluster = Akka.Cluster.Cluster.Get(Context.System);
     private readonly Dictionary<RequestId, Gathering> _gatherings = [];
+    private readonly Dictionary<RequestId, IActorRef> _atBarriers = [];
 
     public AdminActor(NodeOptions options, NodeRoster roster, IActorRef master, RackHost? host)
     {
@@ -33,6 +35,9 @@ internal sealed class AdminActor : ReceiveActor, IWithTimers
         Receive<AskCluster>(_ => Sender.Tell(new ClusterAnswered(options.PoolId, _cluster.SelfUniqueAddress.Uid, ClusterWatchActor.StandingOf(_cluster)), Self), _ => _cluster.SelfMember.Status == MemberStatus.Up);
         Receive<ForgetRack>(order => master.Tell(order, ActorRefs.NoSender));
         Receive<DrainRack>(order => master.Tell(order, ActorRefs.NoSender));
+        Receive<ArriveAtBarrier>(arrival => PassOn(arrival, master));
+        Receive<BarrierAnswered>(PassBack);
+        Receive<AskerGone>(gone => _atBarriers.Remove(gone.Request));
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -92,6 +97,21 @@ internal sealed class AdminActor : ReceiveActor, IWithTimers
                 ValueList<HeldUpReport>.Of(core.HeldUp.Select(h => new HeldUpReport(h.Page, h.Tries, h.By, h.Why))), core.MovedIn)),
             Self);
     }
+
+    /// <summary>Whoever waits at a barrier may be known by this machine's loopback address only, so the answer comes back this way.</summary>
+    private void PassOn(ArriveAtBarrier arrival, IActorRef master)
+    {
+        _atBarriers[arrival.Request] = Sender;
+        Timers.StartSingleTimer((nameof(ArriveAtBarrier), arrival.Request), new AskerGone(arrival.Request), AskerTime);
+        master.Tell(arrival, Self);
+    }
+
+    private void PassBack(BarrierAnswered answer)
+    {
+        if (_atBarriers.TryGetValue(answer.Request, out var asker)) asker.Tell(answer, Self);
+    }
+
+    private sealed record AskerGone(RequestId Request) : INoSerializationVerificationNeeded, IDeadLetterSuppression;
 
     private sealed record Gathering(IActorRef Asker, ValueList<RosterEntry> Entries)
     {

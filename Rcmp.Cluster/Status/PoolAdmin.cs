@@ -40,6 +40,36 @@ internal sealed class PoolAdmin : IAsyncDisposable
         return AskAsync<AdminAnswered>(node, replyTo => new DrainRack(request, replyTo, rack), answer => answer.Request == request, timeout, ct);
     }
 
+    /// <summary>Waits at a barrier of the cluster until all have come. Not open means that it was not within the time, or could not be: the answer says why.</summary>
+    /// <param name="node">Any node of the pool.</param>
+    /// <param name="arrival">Who comes to which barrier; its request is given here.</param>
+    /// <param name="waiting">Hears who is missing, again and again.</param>
+    /// <param name="timeout">For all to come.</param>
+    /// <param name="ct">Ends the wait.</param>
+    /// <exception cref="PoolNotConnectedException">There was no answer at all.</exception>
+    public async Task<BarrierAnswered> PassBarrierAsync(NodeAddress node, ArriveAtBarrier arrival, Action<BarrierAnswered> waiting, TimeSpan timeout, CancellationToken ct)
+    {
+        var request = NewRequest();
+        BarrierAnswered? last = null;
+        try
+        {
+            return await AskAsync<BarrierAnswered>(node, _ => arrival with { Request = request }, IsAnswer, timeout, ct).ConfigureAwait(false);
+        }
+        catch (PoolNotConnectedException) when (Volatile.Read(ref last) is { } told)
+        {
+            return told;
+        }
+
+        bool IsAnswer(BarrierAnswered answer)
+        {
+            if (answer.Request != request) return false;
+            Volatile.Write(ref last, answer);
+            if (answer.Status != BarrierStatus.Waiting) return true;
+            waiting(answer);
+            return false;
+        }
+    }
+
     public async ValueTask DisposeAsync() => await _system.Terminate().ConfigureAwait(false);
 
     private async Task<T> AskAsync<T>(NodeAddress node, Func<string, IPoolProtocol> question, Func<T, bool> isAnswer, TimeSpan timeout, CancellationToken ct)

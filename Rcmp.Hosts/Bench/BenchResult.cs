@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Serialization;
 using Rcmp.Hosts.Workloads;
 
@@ -54,20 +53,25 @@ internal sealed record BenchResult
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? PlainCopyMeanNs { get; init; }
 
-    private (string Name, object? Value)[] Columns() =>
-    [
-        ("time", DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture)), ("policy", Policy), ("distribution", Distribution), ("theta", Theta),
-        ("payload", Payload), ("threads", Threads), ("clients", Clients), ("op", Op), ("range", Range), ("operations", Operations),
-        ("throughputPerSecond", ThroughputPerSecond), ("mean", LatencyNs.Mean), ("p50", LatencyNs.P50), ("p99", LatencyNs.P99), ("p999", LatencyNs.P999),
-        ("p9999", LatencyNs.P9999), ("max", LatencyNs.Max), ("rackHits", RackHits), ("directIo", DirectIo), ("swaps", Swaps),
-        ("rackHitMeanNs", RackHitMeanNs), ("plainCopyMeanNs", PlainCopyMeanNs),
-    ];
+    /// <summary>With --rate: what each thread meant to start a second.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double Rate { get; init; }
 
-    /// <summary>Adds a row; a new file gets the names first.</summary>
-    public void AppendTo(string csvPath)
-    {
-        var columns = Columns();
-        if (!File.Exists(csvPath) || new FileInfo(csvPath).Length == 0) File.AppendAllText(csvPath, string.Join(',', columns.Select(c => c.Name)) + "\n");
-        File.AppendAllText(csvPath, string.Join(',', columns.Select(c => Convert.ToString(c.Value, CultureInfo.InvariantCulture))) + "\n");
-    }
+    /// <summary>With --shift: how often the hot set moved.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double ShiftSeconds { get; init; }
+
+    /// <summary>With --shift.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<BenchInterval>? Intervals { get; init; }
+
+    /// <summary>With --nodes.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Node { get; init; }
 }
+
+/// <summary>A part of a measurement; <c>Second</c> is when it ended, counted from the start.</summary>
+internal sealed record BenchInterval(double Second, double MeanNs, long P50, long P99, double ThroughputPerSecond, long RackHits, long DirectIo);
+
+/// <summary>What <c>bench rw --json</c> prints when there was more to measure than one combination. Ok: all of them were measured.</summary>
+internal sealed record BenchResults(bool Ok, IReadOnlyList<BenchResult> Results);

@@ -8,6 +8,9 @@ namespace Rcmp.Hosts.Cli;
 /// <param name="OutIsTerminal">A person watches: tables may be redrawn.</param>
 internal sealed record CommandIo(TextReader In, TextWriter Out, TextWriter Error, bool InIsTerminal, bool OutIsTerminal)
 {
+    /// <summary>A person watches: how far something is may be shown there.</summary>
+    public bool ErrorIsTerminal { get; init; }
+
     public static CommandIo OfProcess() =>
-        new(Console.In, Console.Out, Console.Error, !Console.IsInputRedirected, !Console.IsOutputRedirected);
+        new(Console.In, Console.Out, Console.Error, !Console.IsInputRedirected, !Console.IsOutputRedirected) { ErrorIsTerminal = !Console.IsErrorRedirected };
 }

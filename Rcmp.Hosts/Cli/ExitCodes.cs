@@ -17,5 +17,8 @@ internal static class ExitCodes
     /// <summary>A resource of the machine is missing: memory, device, privilege, port, package.</summary>
     public const int ResourceMissing = 4;
 
+    /// <summary>Another node of a run on several machines did not come in time.</summary>
+    public const int NodeMissing = 5;
+
     public const int Interrupted = 130;
 }

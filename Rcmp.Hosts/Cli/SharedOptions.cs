@@ -6,14 +6,19 @@ namespace Rcmp.Hosts.Cli;
 /// <summary>Options that several commands have, and how their values are read: checked while parsing, before anything is touched.</summary>
 internal static class SharedOptions
 {
+    private static readonly string[] PolicyNames = ["adaptive", "watermark", "direct-io", "swap", "rdma-only"];
+
     public static Option<bool> Json() => new("--json") { Description = "Print one JSON object on standard output, and everything else on standard error." };
 
     public static Option<string?> Config() => Text("--config", "FILE", "The HOCON file.");
 
     public static Option<string?> Directory() => Text("--dir", "DIR", "The local cluster's directory (default: the one that 'rcmp up' without --dir uses).");
 
-    public static Option<string?> Policy() =>
-        Choice("--policy", "When pages move: rcmp.swap.policy (default adaptive).", "adaptive", "watermark", "direct-io", "swap", "rdma-only");
+    public static Option<string?> Policy() => Choice("--policy", "When pages move: rcmp.swap.policy (default adaptive).", PolicyNames);
+
+    public static Option<IReadOnlyList<string>?> Policies() => Several<string>(
+        "--policy", $"{string.Join('|', PolicyNames)},…", "When pages move, each in turn: rcmp.swap.policy (default adaptive).",
+        (string? text, out string value) => PolicyNames.Contains(value = text ?? ""), text => ChoiceComplaint(text ?? "", PolicyNames));
 
     public static Option<string?> Text(string name, string helpName, string description) => new(name) { HelpName = helpName, Description = description };
 
@@ -23,6 +28,12 @@ internal static class SharedOptions
         Description = description,
         CustomParser = result => Convert<ByteSize>(result, ByteSize.TryParse, ByteSize.Complaint),
     };
+
+    public static Option<IReadOnlyList<ByteSize>?> Sizes(string name, string description) => Several<ByteSize>(name, "SIZE,…", description, ByteSize.TryParse, ByteSize.Complaint);
+
+    /// <summary>Whole numbers within bounds.</summary>
+    public static Option<IReadOnlyList<long>?> Counts(string name, string description, long min, long max) =>
+        Several<long>(name, "N,…", description, IsCount(min, max), CountComplaint(min, max));
 
     public static Option<Duration?> Time(string name, string description) => new(name)
     {
@@ -36,10 +47,7 @@ internal static class SharedOptions
     {
         HelpName = "N",
         Description = description,
-        CustomParser = result => Convert<long>(
-            result,
-            (string? text, out long value) => long.TryParse(text?.Replace("_", ""), out value) && value >= min && value <= max,
-            text => max == long.MaxValue ? $"'{text}' is not a whole number of at least {min}" : $"'{text}' is not a whole number from {min} to {max}"),
+        CustomParser = result => Convert(result, IsCount(min, max), CountComplaint(min, max)),
     };
 
     /// <summary>A number within bounds.</summary>
@@ -63,8 +71,7 @@ internal static class SharedOptions
         {
             var text = result.Tokens[^1].Value;
             if (choices.Contains(text)) return text;
-            var nearest = Suggestions.Nearest(text, choices);
-            result.AddError($"{name}: '{text}' is not one of {string.Join(", ", choices)}" + (nearest is null ? "" : $" (did you mean '{nearest}'?)"));
+            result.AddError($"{name}: {ChoiceComplaint(text, choices)}");
             return null;
         },
     };
@@ -80,6 +87,37 @@ internal static class SharedOptions
     };
 
     private delegate bool TryParse<T>(string? text, out T value);
+
+    private static TryParse<long> IsCount(long min, long max) =>
+        (string? text, out long value) => long.TryParse(text?.Replace("_", ""), out value) && value >= min && value <= max;
+
+    private static Func<string?, string> CountComplaint(long min, long max) =>
+        text => max == long.MaxValue ? $"'{text}' is not a whole number of at least {min}" : $"'{text}' is not a whole number from {min} to {max}";
+
+    private static string ChoiceComplaint(string text, string[] choices)
+    {
+        var nearest = Suggestions.Nearest(text, choices);
+        return $"'{text}' is not one of {string.Join(", ", choices)}" + (nearest is null ? "" : $" (did you mean '{nearest}'?)");
+    }
+
+    /// <summary>Values between commas, none of them twice.</summary>
+    private static Option<IReadOnlyList<T>?> Several<T>(string name, string helpName, string description, TryParse<T> parse, Func<string?, string> complaint) => new(name)
+    {
+        HelpName = helpName,
+        Description = description,
+        Arity = ArgumentArity.ExactlyOne,
+        CustomParser = result =>
+        {
+            List<T> values = [];
+            foreach (var text in result.Tokens[^1].Value.Split(',', StringSplitOptions.TrimEntries))
+            {
+                if (!parse(text, out var value)) result.AddError($"{name}: {complaint(text)}");
+                else if (values.Contains(value)) result.AddError($"{name}: {text} is there twice");
+                else values.Add(value);
+            }
+            return values;
+        },
+    };
 
     private static T? Convert<T>(ArgumentResult result, TryParse<T> parse, Func<string, string> complaint)
         where T : struct

@@ -9,8 +9,10 @@ internal sealed class AddressSource
     private readonly long _stride;
     private readonly long _slotsPerPage;
     private readonly KeyDistribution _keys;
-    private readonly Scatter _scatter;
     private readonly bool _byPage;
+    private readonly long _units;
+    private Scatter _scatter;
+    private ulong _hotSet;
     private SplitMix _random;
 
     public AddressSource(WorkloadSpec spec, int pageSize, int thread, ulong seed)
@@ -23,7 +25,9 @@ internal sealed class AddressSource
         var units = spec.Payload <= pageSize ? spec.Pages : spec.Pages * pageSize / _stride;
         _byPage = spec.Distribution == KeyDistribution.Zipf;
         _keys = KeyDistribution.Create(spec.Distribution, _byPage ? units : units * _slotsPerPage, spec.Theta, seed, thread, spec.Threads);
-        _scatter = new Scatter(units, spec.HotSet);
+        _units = units;
+        _hotSet = spec.HotSet;
+        _scatter = new Scatter(units, _hotSet);
         _random = new SplitMix(seed ^ 0x5DEECE66D);
     }
 
@@ -33,6 +37,9 @@ internal sealed class AddressSource
         if (_byPage) return At(_scatter[key], _random.Below(_slotsPerPage));
         return At(key / _slotsPerPage, key % _slotsPerPage);
     }
+
+    /// <summary>Other pages are hot from now on; every source of the workload takes the same ones.</summary>
+    public void MoveHotSet() => _scatter = new Scatter(_units, ++_hotSet);
 
     private GAddr At(long unit, long slot) => _first + (unit * Math.Max(_pageSize, _stride) + slot * _stride);
 }

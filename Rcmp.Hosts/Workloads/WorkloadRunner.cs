@@ -3,12 +3,18 @@ using Rcmp.DataPath;
 
 namespace Rcmp.Hosts.Workloads;
 
-/// <summary>Runs a workload on threads of its own and measures each operation. A thread starts an operation when the last one has ended: a delay
-/// holds up those behind it, which are then not measured as late (coordinated omission).</summary>
+/// <summary>Runs a workload on threads of its own and measures each operation. Without a rate a thread starts an operation when the last one has ended: a
+/// delay holds up those behind it, which are then not measured as late (coordinated omission). With one they are (<see cref="Pace"/>).</summary>
 internal sealed class WorkloadRunner(IMemoryPool pool, Func<PoolClientStatistics> statistics, WorkloadSpec spec)
 {
-    private static readonly long SliceTicks = Stopwatch.Frequency / 4;
+    private const double SliceSeconds = 0.25;
+    private const int SlicesPerReport = 4;
+    private const int LongestSleepMs = 20;
 
+    // A sleep ends late by up to a millisecond or two.
+    private static readonly long SleepTicks = 2 * Stopwatch.Frequency / 1000;
+
+    private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lock = new();
     private readonly LatencyHistogram _hits = new();
     private readonly LatencyHistogram _remote = new();
@@ -30,10 +36,8 @@ internal sealed class WorkloadRunner(IMemoryPool pool, Func<PoolClientStatistics
         var done = Task.WhenAll(threads.Select(t => t.Done));
         if (report is not null && spec.ReportSeconds > 0)
         {
-            while (await Task.WhenAny(done, Task.Delay(TimeSpan.FromSeconds(spec.ReportSeconds), CancellationToken.None)) != done)
-            {
-                if (Volatile.Read(ref _start) != 0) report(TakeInterval());
-            }
+            await Task.WhenAny(done, _started.Task);
+            while (await Task.WhenAny(done, Task.Delay(TimeSpan.FromSeconds(spec.ReportSeconds), CancellationToken.None)) != done) report(TakeInterval());
         }
         await done;
         var elapsed = Stopwatch.GetTimestamp() - _start;
@@ -69,13 +73,14 @@ internal sealed class WorkloadRunner(IMemoryPool pool, Func<PoolClientStatistics
         _statisticsAtStart = _statisticsAtReport = statistics();
         _lastReport = Stopwatch.GetTimestamp();
         Volatile.Write(ref _start, _lastReport);
+        _started.TrySetResult();
     }
 
     private void RunThread(int index, Barrier started)
     {
         var addresses = new AddressSource(spec, pool.Info.PageSize, index, spec.Seed * 1_000_003 + (ulong)index + 1);
         var operation = new WorkloadOperation(pool, spec, spec.Seed + (ulong)index);
-        var warmupEnd = Stopwatch.GetTimestamp() + (long)(spec.WarmupSeconds * Stopwatch.Frequency);
+        var warmupEnd = Stopwatch.GetTimestamp() + Ticks(spec.WarmupSeconds);
         while (!_stop && Stopwatch.GetTimestamp() < warmupEnd) operation.Run(addresses.Next());
         started.SignalAndWait();
         Measure(index, addresses, operation);
@@ -86,23 +91,44 @@ internal sealed class WorkloadRunner(IMemoryPool pool, Func<PoolClientStatistics
         var hits = new LatencyHistogram();
         var remote = new LatencyHistogram();
         var left = spec.Count > 0 ? spec.Count / spec.Threads + (index < spec.Count % spec.Threads ? 1 : 0) : long.MaxValue;
-        var end = spec.Count > 0 ? long.MaxValue : _start + (long)(spec.Seconds * Stopwatch.Frequency);
+        var end = spec.Count > 0 ? long.MaxValue : _start + Ticks(spec.Seconds);
+        var pace = spec.Rate > 0 ? new Pace(spec.Rate, _start, index / (double)spec.Threads) : null;
+        var shiftTicks = spec.ShiftSeconds > 0 ? Ticks(spec.ShiftSeconds) : long.MaxValue;
+        var shift = spec.ShiftSeconds > 0 ? _start + shiftTicks : long.MaxValue;
+        var sliceTicks = Ticks(spec.ReportSeconds > 0 ? Math.Min(SliceSeconds, spec.ReportSeconds / SlicesPerReport) : SliceSeconds);
         var now = Stopwatch.GetTimestamp();
-        var sliceEnd = now + SliceTicks;
+        var sliceEnd = now + sliceTicks;
         for (; left > 0 && now < end && !_stop; left--)
         {
+            for (; now >= shift; shift += shiftTicks) addresses.MoveHotSet();
             var address = addresses.Next();
             operation.Prepare(address);
             var before = ThreadActivity.RemoteOperations;
-            var begin = Stopwatch.GetTimestamp();
+            var begin = pace is null ? Stopwatch.GetTimestamp() : WaitFor(pace.Next(), end);
+            if (begin >= end) break;
             operation.Run(address);
             now = Stopwatch.GetTimestamp();
             (ThreadActivity.RemoteOperations == before ? hits : remote).Record(Nanoseconds(now - begin));
             if (now < sliceEnd) continue;
             Publish(hits, remote);
-            sliceEnd = now + SliceTicks;
+            sliceEnd = now + sliceTicks;
         }
         Publish(hits, remote);
+    }
+
+    /// <summary>Waits for the time an operation is meant to start, and returns it; the end of the measurement if that comes before. Sleeps while there is time: the cores belong to
+    /// what is measured.</summary>
+    private long WaitFor(long begin, long end)
+    {
+        var until = Math.Min(begin, end);
+        while (!_stop)
+        {
+            var left = until - Stopwatch.GetTimestamp();
+            if (left <= 0) return begin;
+            if (left > SleepTicks) Thread.Sleep((int)Math.Clamp((left - SleepTicks) * 1000 / Stopwatch.Frequency, 1, LongestSleepMs));
+            else Thread.Yield();
+        }
+        return end;
     }
 
     private void Publish(LatencyHistogram hits, LatencyHistogram remote)
@@ -134,6 +160,8 @@ internal sealed class WorkloadRunner(IMemoryPool pool, Func<PoolClientStatistics
             return report;
         }
     }
+
+    private static long Ticks(double seconds) => (long)(seconds * Stopwatch.Frequency);
 
     private static long Nanoseconds(long ticks) => (long)(ticks * (1e9 / Stopwatch.Frequency));
 }

@@ -33,6 +33,12 @@ internal sealed record WorkloadSpec
     /// <summary>Which pages are hot: another value, another hot set.</summary>
     public ulong HotSet { get; init; }
 
+    /// <summary>How often other pages become hot; 0 never.</summary>
+    public double ShiftSeconds { get; init; }
+
+    /// <summary>Operations that each thread means to start a second; 0: each when the last one has ended.</summary>
+    public double Rate { get; init; }
+
     /// <summary>Not measured.</summary>
     public double WarmupSeconds { get; init; }
 

@@ -1,0 +1,43 @@
+using Rcmp.Hosts.Cli;
+
+namespace Rcmp.Hosts.Bench;
+
+/// <summary>Measurements that differ in policy, payload and threads: every combination.</summary>
+/// <param name="Common">What they share.</param>
+internal sealed record BenchSweep(BenchOptions Common)
+{
+    public IReadOnlyList<string> Policies { get; init; } = [Common.Policy];
+
+    public IReadOnlyList<ByteSize> Payloads { get; init; } = [Common.Payload];
+
+    public IReadOnlyList<int> Threads { get; init; } = [Common.Threads];
+
+    /// <summary>By policy first: those of one share a cluster.</summary>
+    public IReadOnlyList<BenchOptions> Points =>
+    [
+        .. from policy in Policies
+           from payload in Payloads
+           from threads in Threads
+           select Common with { Policy = policy, Payload = payload, Threads = threads },
+    ];
+
+    public int Count => Policies.Count * Payloads.Count * Threads.Count;
+
+    /// <summary>What varies, as a plot or a progress bar names it; all three if none does.</summary>
+    public string NameOf(string policy, long payload, int threads)
+    {
+        List<string> parts = [];
+        if (Policies.Count > 1 || Count == 1) parts.Add(policy);
+        if (Payloads.Count > 1 || Count == 1) parts.Add(new ByteSize(payload).ToString());
+        if (Threads.Count > 1 || Count == 1) parts.Add(threads == 1 ? "1 thread" : $"{threads} threads");
+        return string.Join(", ", parts);
+    }
+
+    /// <summary>Before anything is touched.</summary>
+    public void Validate()
+    {
+        foreach (var point in Points) point.Validate();
+        if (Common.PlotPath is not null && Count == 1 && !Common.HasShift)
+            throw CommandException.Usage("--plot: one measurement makes no plot; give several values of --payload, --threads or --policy, or --shift");
+    }
+}
