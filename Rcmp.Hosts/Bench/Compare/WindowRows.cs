@@ -20,7 +20,8 @@ internal sealed class WindowRows(ComparePlan plan, string folder, Action<string>
     private static readonly (string Place, string Transport, string[] Settings)[] Places =
     [
         ("in the rack", "shared memory", ["--mca", "btl", "self,vader", "--mca", "osc", "sm"]),
-        ("across racks", "tcp", ["--mca", "btl", "self,tcp", "--mca", "osc", "^sm"]),
+        // Its other components see that the target is on the same machine, and copy in shared memory.
+        ("across racks", "tcp", ["--mca", "btl", "self,tcp", "--mca", "osc", "pt2pt"]),
     ];
 
     public async Task<IReadOnlyList<CompareRow>> RunAsync(CancellationToken ct)
