@@ -59,6 +59,7 @@ internal sealed unsafe class HitBenchmark
     public void GuardedCopies()
     {
         var (slotAt, table, mask, frames, frameEnd) = _pool.PartsForBenchmark();
+        if (slotAt == 0) throw new PoolException("All guard slots of this client are taken: use fewer threads, or raise rcmp.region.guard-slots.");
         var slot = (GuardSlot*)slotAt;
         var shift = _pool.PageShift;
         foreach (var address in _addresses.AsSpan(NextBatch(), BatchReads))

@@ -11,7 +11,7 @@ internal sealed unsafe partial class PoolClient
         var slot = _slots.TryTake();
         if (slot == null)
             throw new PoolExhaustedException(
-                $"All {_view.SlotCount} guard slots of this client are taken by threads, pins and remote operations: dispose pins, or raise rcmp.region.slots-per-session.");
+                $"All {_view.SlotCount} guard slots of this client are taken by threads, pins and remote operations: dispose pins, or raise rcmp.region.guard-slots.");
         var page = address.Value >> _pageShift;
         SetGuard(slot, page);
         var word = LoadLocation(page, out _);

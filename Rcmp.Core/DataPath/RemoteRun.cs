@@ -130,7 +130,7 @@ internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, Clien
         var token = connection.TryBegin(index);
         if (token < 0)
         {
-            Obstacle ??= "a guard slot (rcmp.region.slots-per-session)";
+            Obstacle ??= "a guard slot (rcmp.region.guard-slots)";
             return false;
         }
 
@@ -194,7 +194,7 @@ internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, Clien
             lane.Broken = lane.HasAbandoned = true;
             access.State = access.IsRepeatable ? AccessState.Pending : AccessState.Unknown;
             Obstacle = $"rack {lane.Connection.Link.Id.Owner.Rack} at {lane.Connection.Link.Address}: "
-                + (completion.Status == FabricStatus.ConnectionLost ? "the connection was lost" : "no answer in rcmp.fabric.timeout");
+                + (completion.Status == FabricStatus.ConnectionLost ? "the connection was lost" : "no answer within rcmp.fabric.deadline");
             return;
         }
 

@@ -62,7 +62,7 @@ internal sealed unsafe partial class SessionTable
             var token = NewToken();
             var record = new SessionRecord(index, token, LockPathOf(index, token), SessionSlotState.Opening, processId) { Since = Stopwatch.GetTimestamp() };
             using (SystemCalls.FileDescriptor.TryOpen(record.LockPath, true, true, out var errno)
-                ?? throw new RegionResourceException($"The session file {record.LockPath} cannot be created: {SystemErrors.Describe(errno)}. Change rcmp.rack.runtime-dir."))
+                ?? throw new RegionResourceException($"The session file {record.LockPath} cannot be created: {SystemErrors.Describe(errno)}. Its folder stands beside the region: make room there, or change rcmp.region.path."))
             {
             }
 

@@ -24,12 +24,16 @@ internal sealed record BenchSweep(BenchOptions Common)
     public int Count => Policies.Count * Payloads.Count * Threads.Count;
 
     /// <summary>What varies, as a plot or a progress bar names it; all three if none does.</summary>
-    public string NameOf(string policy, long payload, int threads)
+    public string NameOf(string policy, long payload, int threads) =>
+        Name(Policies.Count > 1 || Count == 1 ? policy : null, Payloads.Count > 1 || Count == 1 ? payload : null, Threads.Count > 1 || Count == 1 ? threads : null);
+
+    /// <summary>Those that are given, between commas.</summary>
+    public static string Name(string? policy, long? payload, int? threads)
     {
         List<string> parts = [];
-        if (Policies.Count > 1 || Count == 1) parts.Add(policy);
-        if (Payloads.Count > 1 || Count == 1) parts.Add(new ByteSize(payload).ToString());
-        if (Threads.Count > 1 || Count == 1) parts.Add(threads == 1 ? "1 thread" : $"{threads} threads");
+        if (policy is not null) parts.Add(policy);
+        if (payload is { } bytes) parts.Add(new ByteSize(bytes).ToString());
+        if (threads is { } count) parts.Add(count == 1 ? "1 thread" : $"{count} threads");
         return string.Join(", ", parts);
     }
 

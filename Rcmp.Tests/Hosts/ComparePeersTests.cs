@@ -10,7 +10,7 @@ public sealed class ComparePeersTests
     [Fact]
     public void AServerThatIsNotInstalledIsNamedWithTheLineThatBringsIt()
     {
-        Assert.Null(PeerServer.TryStart("No one", "rcmp-no-such-server", "apt-get install no-one", [], out var why));
+        Assert.Null(PeerServer.TryStart("No one", "rcmp-no-such-server", "apt-get install no-one", [], TestContext.Current.CancellationToken, out var why));
         Assert.Equal("rcmp-no-such-server is missing: apt-get install no-one", why);
     }
 

@@ -20,10 +20,10 @@ internal sealed record DirectoryOptions
     /// <summary>What a move costs until one was measured.</summary>
     public long MoveCostInitialNs { get; init; } = 1_000_000;
 
-    /// <summary>How many moves a shard has under way at once on account of heat.</summary>
+    /// <summary>How many moves a shard has under way at once.</summary>
     public int MovesMax { get; init; } = 64;
 
-    /// <summary>While a page of the shard is closed for a move, no other one begins to move on account of heat for so long: many at once only keep each other closed.</summary>
+    /// <summary>While a page of the shard is closed for a move on account of heat, no other one is for so long: many at once only keep each other closed.</summary>
     public long MovePaceNs { get; init; } = 50_000_000;
 
     /// <summary>How long one step of a move may take before the move is given up.</summary>

@@ -116,7 +116,7 @@ internal sealed partial class DirectoryShard
 
         public required long StartedNs { get; init; }
 
-        /// <summary>Nobody can use the page now.</summary>
+        /// <summary>On account of heat, and nobody can use the page now. Pins and evictions are not counted: they come in any number, and heat would wait for them for ever.</summary>
         public bool IsClosed { get; set; }
 
         public FrameIndex Source { get; set; }

@@ -23,12 +23,16 @@ internal sealed partial class DirectoryShard
     {
         page.Believed = default;
         _moves++;
-        _closed++;
-        _closedSinceNs = _now;
         page.Move = new Move
         {
-            Attempt = new AttemptId(_term, ++_attempts), From = page.Owner, To = to, Epoch = page.Epoch, Reason = reason, StartedNs = _now, IsClosed = true,
+            Attempt = new AttemptId(_term, ++_attempts), From = page.Owner, To = to, Epoch = page.Epoch, Reason = reason, StartedNs = _now, IsClosed = reason == MoveReason.Heat,
         };
+        if (page.Move.IsClosed)
+        {
+            _closed++;
+            _closedSinceNs = _now;
+        }
+
         Enter(page, PagePhase.Leaving);
     }
 

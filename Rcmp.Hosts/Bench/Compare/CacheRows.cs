@@ -15,8 +15,8 @@ internal sealed class CacheRows(ComparePlan plan, Action<string> say)
     public async Task<IReadOnlyList<CompareRow>> RunAsync(CancellationToken ct)
     {
         say("values of Redis and Garnet");
-        using var redis = PeerServer.TryStartRedis(out var whyNoRedis);
-        using var garnet = PeerServer.TryStartGarnet(out var whyNoGarnet);
+        using var redis = PeerServer.TryStartRedis(ct, out var whyNoRedis);
+        using var garnet = PeerServer.TryStartGarnet(ct, out var whyNoGarnet);
         var options = new EmbeddedPoolOptions { Racks = 2, RegionSize = 64 << 20, Policy = SwapPolicy.DirectIo };
         using var cluster = new EmbeddedCluster(options, null, new EmbeddedPlaces { Fabric = "tcp://127.0.0.1:0" });
         await cluster.StartAsync(ct);

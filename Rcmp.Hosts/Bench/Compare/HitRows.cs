@@ -43,8 +43,8 @@ internal sealed class HitRows(ComparePlan plan, string folder, Action<string> sa
             copies.Add(result.PlainCopyMeanNs);
             if (original is not null)
                 originals.Add(BaselineProgram.Number(original.Run($"/dev/shm/rcmp-original-{Environment.ProcessId}", range, addresses.Length)[0][0]));
-            ones.Add(Rate(pool, first, range, 1));
-            alls.Add(Rate(pool, first, range, Environment.ProcessorCount));
+            ones.Add(Rate(pool, first, range, 1, ct));
+            alls.Add(Rate(pool, first, range, Environment.ProcessorCount, ct));
         }
 
         return
@@ -83,7 +83,7 @@ internal sealed class HitRows(ComparePlan plan, string folder, Action<string> sa
     }
 
     /// <summary>Reads a second, all threads together.</summary>
-    private double Rate(PoolClient pool, GAddr first, long range, int threads)
+    private double Rate(PoolClient pool, GAddr first, long range, int threads, CancellationToken ct)
     {
         using var ready = new Barrier(threads + 1);
         var stop = false;
@@ -101,7 +101,8 @@ internal sealed class HitRows(ComparePlan plan, string folder, Action<string> sa
         foreach (var worker in workers) worker.Start();
         ready.SignalAndWait();
         var started = Stopwatch.GetTimestamp();
-        Thread.Sleep(plan.RoundTime);
+        // Ctrl-C ends the round; the next one is not begun.
+        ct.WaitHandle.WaitOne(plan.RoundTime);
         Volatile.Write(ref stop, true);
         foreach (var worker in workers) worker.Join();
         return reads / Stopwatch.GetElapsedTime(started).TotalSeconds;

@@ -23,26 +23,27 @@ internal sealed class PeerServer : IDisposable
     public int Port { get; }
 
     /// <summary>In memory alone.</summary>
-    public static PeerServer? TryStartRedis(out string why) =>
-        TryStart("Redis", "redis-server", "apt-get install redis-server", ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--port"], out why);
+    public static PeerServer? TryStartRedis(CancellationToken ct, out string why) =>
+        TryStart("Redis", "redis-server", "apt-get install redis-server", ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--port"], ct, out why);
 
     /// <summary>Its package is as large as the rest of the program many times over, so it is not a part of it.</summary>
-    public static PeerServer? TryStartGarnet(out string why) =>
-        TryStart("Garnet", "garnet-server", "dotnet tool install --global garnet-server", ["--bind", "127.0.0.1", "--memory", "256m", "--index", "16m", "--port"], out why);
+    public static PeerServer? TryStartGarnet(CancellationToken ct, out string why) =>
+        TryStart("Garnet", "garnet-server", "dotnet tool install --global garnet-server", ["--bind", "127.0.0.1", "--memory", "256m", "--index", "16m", "--port"], ct, out why);
 
     /// <summary>The server, or null and why not: the comparison goes on without it.</summary>
     /// <param name="name">For people.</param>
     /// <param name="program">Looked for where commands are, and where dotnet's tools are.</param>
     /// <param name="install">The one line that brings it.</param>
     /// <param name="arguments">The port is added to them.</param>
+    /// <param name="ct">Ends the wait for it.</param>
     /// <param name="why">What is missing.</param>
-    internal static PeerServer? TryStart(string name, string program, string install, string[] arguments, out string why)
+    internal static PeerServer? TryStart(string name, string program, string install, string[] arguments, CancellationToken ct, out string why)
     {
         why = $"{program} is missing: {install}";
         if (Find(program) is not { } path) return null;
         var port = FreePorts.Take(1)[0];
         var server = new PeerServer(name, StartKept(path, [.. arguments, port.ToString(CultureInfo.InvariantCulture)]), port);
-        if (server.Answers())
+        if (server.Answers(ct))
         {
             why = "";
             return server;
@@ -75,7 +76,7 @@ internal sealed class PeerServer : IDisposable
         return Process.Start(start)!;
     }
 
-    private bool Answers()
+    private bool Answers(CancellationToken ct)
     {
         var started = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(started) < StartTimeout)
@@ -88,7 +89,7 @@ internal sealed class PeerServer : IDisposable
             }
             catch (Exception notYet) when (notYet is SocketException or IOException)
             {
-                Thread.Sleep(PollInterval);
+                if (ct.WaitHandle.WaitOne(PollInterval)) return false;
             }
         }
 

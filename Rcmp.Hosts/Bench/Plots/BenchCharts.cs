@@ -35,8 +35,8 @@ internal sealed class BenchCharts(BenchSweep sweep, IReadOnlyList<BenchResult> r
         get
         {
             var parts = new List<string> { Common.Operation, Common.Distribution + (Common.Distribution == "zipf" ? " " + Common.Theta.ToString(CultureInfo.InvariantCulture) : "") };
-            if (Payloads.Count == 1) parts.Add(new ByteSize(Payloads[0]).ToString());
-            if (ThreadCounts.Count == 1) parts.Add(ThreadCounts[0] == 1 ? "1 thread" : $"{ThreadCounts[0]} threads");
+            if (Payloads.Count == 1 || ThreadCounts.Count == 1)
+                parts.Add(BenchSweep.Name(null, Payloads.Count == 1 ? Payloads[0] : null, ThreadCounts.Count == 1 ? ThreadCounts[0] : null));
             if (Common.Clients > 1) parts.Add($"{Common.Clients} clients");
             if (Policies.Count == 1) parts.Add("policy " + Policies[0]);
             return string.Join(", ", parts);
@@ -129,22 +129,13 @@ internal sealed class BenchCharts(BenchSweep sweep, IReadOnlyList<BenchResult> r
             Title = $"{(others.Count == 1 ? "Latency" : "Mean latency")} by policy ({Subtitle})",
             X = new ChartAxis("", v => v.ToString(CultureInfo.InvariantCulture)),
             Y = LatencyAxis,
-            Groups = others.Count == 1 ? [.. Percentiles.Select(p => p.Name)] : [.. others.Select(o => NameOf(null, Payloads.Count > 1 ? o.Payload : null, ThreadCounts.Count > 1 ? o.Threads : null))],
+            Groups = others.Count == 1 ? [.. Percentiles.Select(p => p.Name)] : [.. others.Select(o => BenchSweep.Name(null, Payloads.Count > 1 ? o.Payload : null, ThreadCounts.Count > 1 ? o.Threads : null))],
             Series = [.. bars],
         };
     }
 
-    private string NameWithout(BenchResult result, bool payload = false, bool threads = false) => NameOf(
+    private string NameWithout(BenchResult result, bool payload = false, bool threads = false) => BenchSweep.Name(
         Policies.Count > 1 ? result.Policy : null, !payload && Payloads.Count > 1 ? result.Payload : null, !threads && ThreadCounts.Count > 1 ? result.Threads : null);
-
-    private static string NameOf(string? policy, long? payload, int? threads)
-    {
-        List<string> parts = [];
-        if (policy is not null) parts.Add(policy);
-        if (payload is { } bytes) parts.Add(new ByteSize(bytes).ToString());
-        if (threads is { } count) parts.Add(count == 1 ? "1 thread" : $"{count} threads");
-        return string.Join(", ", parts);
-    }
 
     // Ticks are round: 2 M beside 10 M, where a count that was measured shows more digits.
     private static string RoundCount(double value)
