@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Akka.Actor;
-using Rcmp.Protocol;
 
 namespace Rcmp.Cluster.Actors;
 
@@ -17,8 +16,6 @@ internal sealed class SessionRegistry
 
     public void Remove(SessionToken session) => _clients.TryRemove(session, out _);
 
-    public void Tell(SessionToken session, IPoolProtocol message)
-    {
-        if (_clients.TryGetValue(session, out var client)) client.Tell(message, ActorRefs.NoSender);
-    }
+    /// <summary>Null if it is not attached.</summary>
+    public IActorRef? Find(SessionToken session) => _clients.GetValueOrDefault(session);
 }

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Rcmp.Cluster.Configuration;
 using Rcmp.Cluster.Nodes;
+using Rcmp.Cluster.Transport;
 using Rcmp.Protocol.Messages;
 using Rcmp.Runtime;
 
@@ -18,7 +19,9 @@ internal sealed class AkkaControlPlane : IControlPlane
     private readonly ConcurrentDictionary<RequestId, PendingRequest> _pending = [];
     private readonly ActorSystem _system;
     private readonly bool _ownsSystem;
+    private readonly ActorLane _lane;
     private readonly ILogger _log;
+    private readonly EventThread _events = new();
     private readonly TaskCompletionSource<SessionGrant> _granted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly NodeAddress _rack;
     private IActorRef _actor = ActorRefs.Nobody;
@@ -26,7 +29,7 @@ internal sealed class AkkaControlPlane : IControlPlane
 
     private AkkaControlPlane(ActorSystem system, bool ownsSystem, RcmpClientOptions options)
     {
-        (_system, _ownsSystem) = (system, ownsSystem);
+        (_system, _ownsSystem, _lane) = (system, ownsSystem, ActorLane.Of(system));
         _log = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Rcmp.Client");
         _ = NodeAddress.TryParse(options.Rack, out _rack);
     }
@@ -74,7 +77,7 @@ internal sealed class AkkaControlPlane : IControlPlane
         // The scheduler has a thread of its own: a timeout comes although every thread of the pool is blocked.
         pending.Timeout = _system.Scheduler.Advanced.ScheduleOnceCancelable(timeout, () => Expire(pending, timeout));
         if (ct.CanBeCanceled) pending.Cancellation = ct.Register(() => pending.Cancel(ct));
-        _actor.Tell(pending, ActorRefs.NoSender);
+        Send(pending);
         return pending.Task;
     }
 
@@ -111,13 +114,21 @@ internal sealed class AkkaControlPlane : IControlPlane
         if (_state == state || _state == PoolState.Closed) return;
         _state = state;
         if (state == PoolState.Disconnected) ClusterLog.ClientDisconnected(_log, _rack.ToString());
-        if (StateChanged is { } changed) ReplyThreads.Shared.Run(() => changed(state));
+        if (StateChanged is { } changed) _events.Run(() => changed(state));
     }
 
     /// <summary>The daemon has no such session any more: nothing can be asked.</summary>
     internal void SessionLost(string why)
     {
         foreach (var pending in _pending.Values) pending.Fail(new PoolNotConnectedException(why));
+    }
+
+    /// <summary>The caller will wait for the answer: its thread may as well write the question.</summary>
+    private void Send(PendingRequest pending)
+    {
+        var isLent = _lane.TryLend();
+        _actor.Tell(pending, ActorRefs.NoSender);
+        if (isLent) _lane.Return(ActorLane.CallerRunsMax);
     }
 
     private void Expire(PendingRequest pending, TimeSpan timeout) => pending.Fail(
@@ -128,10 +139,10 @@ internal sealed class AkkaControlPlane : IControlPlane
     private void Remove(PendingRequest pending) => _pending.TryRemove(pending.Request.Request, out _);
 }
 
-/// <summary>A request that waits for its reply. Completes once, on a thread for replies.</summary>
+/// <summary>A request that waits for its reply. Completes once, on the thread that brings it.</summary>
 internal sealed class PendingRequest(ISessionRequest request, Action<PendingRequest> ended) : INoSerializationVerificationNeeded
 {
-    // Continuations run on the thread that completes: it is one of ours, and may be blocked.
+    // Continuations run on the thread that completes, which has other messages to read. They are the client's alone, which goes on in threads of its own: no user's code runs there.
     private readonly TaskCompletionSource<ISessionReply> _reply = new();
     private int _ended;
 
@@ -162,6 +173,6 @@ internal sealed class PendingRequest(ISessionRequest request, Action<PendingRequ
         Timeout?.Cancel();
         // Disposing would wait for a callback that is running; unregistering does not.
         Cancellation.Unregister();
-        ReplyThreads.Shared.Run(complete);
+        complete();
     }
 }

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Rcmp.Cluster.Actors;
 using Rcmp.Cluster.Configuration;
 using Rcmp.Cluster.Status;
+using Rcmp.Cluster.Transport;
 using Rcmp.Fabric;
 using Rcmp.Protocol.Messages;
 using Rcmp.Regions;
@@ -50,7 +51,7 @@ internal sealed class RackNode : ClusterNode
         system.ActorOf(
             Props.Create(() => new SessionManagerActor(Host, sessions, Log)).WithDispatcher(SystemConfig.Dispatcher), Paths.Sessions);
         system.ActorOf(Props.Create(() => new AdminActor(_options.Node, roster, master, Host)), Paths.Admin);
-        _transport = new AkkaRackTransport(selfAddress, roster, directory, master, sessions, Fatal);
+        _transport = new AkkaRackTransport(selfAddress, roster, directory, master, sessions, ActorLane.Of(system), Fatal);
         Host.Attach(_transport);
     }
 

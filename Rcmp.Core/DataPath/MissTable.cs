@@ -9,7 +9,7 @@ namespace Rcmp.DataPath;
 internal readonly record struct MissOutcome(RequestStatus Status, string Message, Exception? Error);
 
 /// <summary>Asks the daemon to make pages reachable; all threads that miss one page share one message.</summary>
-internal sealed class MissTable(IControlPlane control, SessionToken session, PoolClientOptions options, PoolClientCounters totals, PoolWorkers workers)
+internal sealed class MissTable(IControlPlane control, SessionToken session, PoolClientOptions options, PoolClientCounters totals)
 {
     private readonly ConcurrentDictionary<ulong, Lazy<Task<MissOutcome>>> _pending = new();
 
@@ -37,8 +37,8 @@ internal sealed class MissTable(IControlPlane control, SessionToken session, Poo
             reply = Task.FromException<ISessionReply>(e);
         }
 
-        // On the pool's own threads, whichever way the reply completes: see PoolWorkers.
-        return reply.ContinueWith(task => Judge(page, task), CancellationToken.None, TaskContinuationOptions.None, workers);
+        // Where the reply completes: it is a few instructions, and a thread that waits for it needs no other one to be woken first.
+        return reply.ContinueWith(task => Judge(page, task), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     private MissOutcome Judge(PageId page, Task<ISessionReply> reply)

@@ -80,7 +80,7 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
         _stackWords = _stackSlots.Words;
         _slots = new SlotPool(view, _stackSlots);
         _workers = new PoolWorkers(options.Threads);
-        _misses = new MissTable(control, grant.Token, options, _totals, _workers);
+        _misses = new MissTable(control, grant.Token, options, _totals);
         _links = new LinkTable(view, grant.Rack, _slots, fabric, control, grant.Token, options, _totals);
         _slabs = new SlabAllocator(this, _geometry);
         _state = control.State;

@@ -12,6 +12,7 @@ internal sealed class PoolWorkers(int threads) : TaskScheduler, IDisposable
     private readonly PriorityQueue<TaskCompletionSource, long> _delays = new();
     private int _started;
     private int _idle;
+    private bool _hasTimekeeper;
     private bool _disposed;
 
     public override int MaximumConcurrencyLevel => threads;
@@ -32,6 +33,8 @@ internal sealed class PoolWorkers(int threads) : TaskScheduler, IDisposable
         {
             _delays.Enqueue(source, Stopwatch.GetTimestamp() + (long)(time.TotalSeconds * Stopwatch.Frequency));
             Wake();
+            // Whoever looks after the clock may sleep for longer, and the pulse may have woken another one.
+            if (_delays.Peek() == source) Monitor.PulseAll(_monitor);
         }
 
         return source.Task;
@@ -56,7 +59,8 @@ internal sealed class PoolWorkers(int threads) : TaskScheduler, IDisposable
         }
     }
 
-    protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => false;
+    /// <summary>What a task here has just made possible goes on at once, and no other thread is woken for it.</summary>
+    protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => !taskWasPreviouslyQueued && Current == this && TryExecuteTask(task);
 
     protected override IEnumerable<Task> GetScheduledTasks()
     {
@@ -103,10 +107,17 @@ internal sealed class PoolWorkers(int threads) : TaskScheduler, IDisposable
                 {
                     if (_disposed)
                         return;
+                    // One idle thread looks after the clock, or all would wake up for each delay.
+                    var keepsTime = wait != Timeout.Infinite && !_hasTimekeeper;
+                    _hasTimekeeper |= keepsTime;
                     _idle++;
-                    Monitor.Wait(_monitor, wait);
+                    Monitor.Wait(_monitor, keepsTime ? wait : Timeout.Infinite);
                     _idle--;
+                    if (keepsTime) _hasTimekeeper = false;
                 }
+
+                if (_delays.Count > 0 && !_hasTimekeeper)
+                    Monitor.Pulse(_monitor);
             }
 
             if (task is not null)
