@@ -10,8 +10,6 @@ namespace Rcmp.Hosts.Bench.Compare;
 internal sealed class EventRows(ComparePlan plan, Action<string> say)
 {
     private const int Touches = 200;
-    // A miss resolves neighbours too (rcmp.client.neighbours): the next first touch is beyond them.
-    private const int TouchStride = 16;
     private const int NeighboursInOrder = 1600;
     private const int Moves = 200;
     private const int Allocations = 5;
@@ -22,6 +20,9 @@ internal sealed class EventRows(ComparePlan plan, Action<string> say)
     private readonly List<double> _moves = [];
     private readonly List<double> _allocations = [];
     private readonly List<double> _starts = [];
+
+    // A miss resolves the block around it too (rcmp.client.neighbours): a first touch is two blocks behind the one before, so that it is none of a run either.
+    private int _touchStride;
 
     public async Task<IReadOnlyList<CompareRow>> RunAsync(CancellationToken ct)
     {
@@ -38,6 +39,7 @@ internal sealed class EventRows(ComparePlan plan, Action<string> say)
             await cluster.StartAsync(_ => { }, ct);
             await using var first = await RcmpPool.ConnectAsync(cluster.ClientConfiguration(0), ct);
             await using var second = await RcmpPool.ConnectAsync(cluster.ClientConfiguration(1), ct);
+            _touchStride = 2 * (RcmpClientOptions.Load(cluster.ClientConfiguration(1)).Neighbours + 1);
             await MeasureAsync(first, second, ct);
         }
 
@@ -65,9 +67,9 @@ internal sealed class EventRows(ComparePlan plan, Action<string> say)
     private async Task RoundAsync(IMemoryPool first, IMemoryPool second, CancellationToken ct)
     {
         var touches = new List<double>();
-        await OnPagesAsync(first, Touches * TouchStride, address =>
+        await OnPagesAsync(first, Touches * _touchStride, address =>
         {
-            for (var i = 0; i < Touches; i++) touches.Add(Ns(() => second.Read<ulong>(address + i * TouchStride * (long)second.Info.PageSize)));
+            for (var i = 0; i < Touches; i++) touches.Add(Ns(() => second.Read<ulong>(address + i * _touchStride * (long)second.Info.PageSize)));
         }, ct);
         _touches.Add(Median.Of(touches));
         await OnPagesAsync(first, NeighboursInOrder, address => _neighbours.Add(Ns(() =>
