@@ -15,7 +15,8 @@ internal sealed partial class RackCore
     {
         var asked = m with
         {
-            Neighbours = int.Clamp(m.Neighbours, 0, _options.NeighboursMax), Following = int.Clamp(m.Following, 0, _options.NeighboursMax),
+            Neighbours = int.Clamp(m.Neighbours, 0, _options.NeighboursMax),
+            Following = int.Clamp(m.Following, 0, _options.NeighboursMax),
             NeighboursMax = int.Clamp(m.NeighboursMax, 0, _options.NeighboursMax),
         };
 

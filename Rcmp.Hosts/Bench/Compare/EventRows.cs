@@ -21,8 +21,8 @@ internal sealed class EventRows(ComparePlan plan, Action<string> say)
     private readonly List<double> _allocations = [];
     private readonly List<double> _starts = [];
 
-    // A miss resolves the block around it too (rcmp.client.neighbours): a first touch is two blocks behind the one before, so that it is none of a run either.
-    private int _touchStride;
+    private readonly Random _random = new(1);
+    private int _block;
 
     public async Task<IReadOnlyList<CompareRow>> RunAsync(CancellationToken ct)
     {
@@ -39,7 +39,7 @@ internal sealed class EventRows(ComparePlan plan, Action<string> say)
             await cluster.StartAsync(_ => { }, ct);
             await using var first = await RcmpPool.ConnectAsync(cluster.ClientConfiguration(0), ct);
             await using var second = await RcmpPool.ConnectAsync(cluster.ClientConfiguration(1), ct);
-            _touchStride = 2 * (RcmpClientOptions.Load(cluster.ClientConfiguration(1)).Neighbours + 1);
+            _block = RcmpClientOptions.Load(cluster.ClientConfiguration(1)).Neighbours + 1;
             await MeasureAsync(first, second, ct);
         }
 
@@ -67,9 +67,12 @@ internal sealed class EventRows(ComparePlan plan, Action<string> say)
     private async Task RoundAsync(IMemoryPool first, IMemoryPool second, CancellationToken ct)
     {
         var touches = new List<double>();
-        await OnPagesAsync(first, Touches * _touchStride, address =>
+        var order = Enumerable.Range(0, Touches).ToArray();
+        _random.Shuffle(order);
+        await OnPagesAsync(first, Touches * 2 * _block, address =>
         {
-            for (var i = 0; i < Touches; i++) touches.Add(Ns(() => second.Read<ulong>(address + i * _touchStride * (long)second.Info.PageSize)));
+            // A miss resolves the block around it too, and what is ahead of a run: so every other block, in no order, and not at its edge.
+            foreach (var i in order) touches.Add(Ns(() => second.Read<ulong>(address + ((2 * i * _block) + (_block / 2)) * (long)second.Info.PageSize)));
         }, ct);
         _touches.Add(Median.Of(touches));
         await OnPagesAsync(first, NeighboursInOrder, address => _neighbours.Add(Ns(() =>
