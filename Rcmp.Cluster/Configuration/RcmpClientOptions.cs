@@ -30,8 +30,11 @@ public sealed record RcmpClientOptions
     /// <summary><c>rcmp.client.connections-per-link</c>: connections to each other rack.</summary>
     public int ConnectionsPerLink { get; set; } = 4;
 
-    /// <summary><c>rcmp.client.neighbours</c>: how many following pages are made reachable together with one that was missed.</summary>
+    /// <summary><c>rcmp.client.neighbours</c>: how many pages around one that was missed are made reachable together with it.</summary>
     public int Neighbours { get; set; } = 15;
+
+    /// <summary><c>rcmp.client.neighbours-max</c>: how many pages are made reachable ahead of calls that go from page to page.</summary>
+    public int NeighboursMax { get; set; } = 512;
 
     /// <summary><c>rcmp.client.threads</c>: own threads, on which asynchronous calls that miss are carried out.</summary>
     public int Threads { get; set; } = 4;
@@ -73,6 +76,7 @@ public sealed record RcmpClientOptions
             Timeout = reader.Duration("rcmp.client.timeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1)),
             ConnectionsPerLink = reader.Int32("rcmp.client.connections-per-link", 1, 64),
             Neighbours = reader.Int32("rcmp.client.neighbours", 0, 1024),
+            NeighboursMax = reader.Int32("rcmp.client.neighbours-max", 0, 1024),
             Threads = reader.Int32("rcmp.client.threads", 1, 256),
             Spin = fabric.Spin,
             OperationDeadline = fabric.Deadline,
@@ -93,6 +97,7 @@ public sealed record RcmpClientOptions
         Check(Timeout >= TimeSpan.FromMilliseconds(10) && Timeout <= TimeSpan.FromHours(1), nameof(Timeout), Timeout, "10 ms to 1 h");
         Check(ConnectionsPerLink is >= 1 and <= 64, nameof(ConnectionsPerLink), ConnectionsPerLink, "1 to 64");
         Check(Neighbours is >= 0 and <= 1024, nameof(Neighbours), Neighbours, "0 to 1024");
+        Check(NeighboursMax is >= 0 and <= 1024, nameof(NeighboursMax), NeighboursMax, "0 to 1024");
         Check(Threads is >= 1 and <= 256, nameof(Threads), Threads, "1 to 256");
         Check(Spin >= TimeSpan.Zero && Spin <= TimeSpan.FromSeconds(1), nameof(Spin), Spin, "0 to 1 s");
         Check(OperationDeadline >= TimeSpan.FromMilliseconds(1) && OperationDeadline <= TimeSpan.FromMinutes(10), nameof(OperationDeadline), OperationDeadline, "1 ms to 10 min");
@@ -107,6 +112,7 @@ public sealed record RcmpClientOptions
         SpinNs = (long)Spin.TotalNanoseconds,
         ConnectionsPerLink = ConnectionsPerLink,
         Neighbours = Neighbours,
+        NeighboursMax = NeighboursMax,
         Threads = Threads,
         RdmaOnly = RdmaOnly,
     };

@@ -142,6 +142,10 @@ internal static class ProtocolTypes
         (null, typeof(ValueList<int>)),
         ("ba", typeof(ArriveAtBarrier)),
         ("bo", typeof(BarrierAnswered)),
+
+        (null, typeof(PageSpan)),
+        (null, typeof(GrantRun)),
+        (null, typeof(ValueList<GrantRun>)),
     ];
 
     private static readonly FrozenDictionary<Type, string> Manifests =

@@ -20,17 +20,19 @@ internal sealed class MissTable(IControlPlane control, SessionToken session, Poo
         return new RequestId(BitConverter.ToUInt64(bytes));
     }
 
-    /// <summary>Completes when the daemon has answered, or could not within the client's timeout; never faults. Look again then.</summary>
-    public Task<MissOutcome> ResolveAsync(PageId page, int neighbours) =>
-        _pending.GetOrAdd(page.Value, _ => new Lazy<Task<MissOutcome>>(() => Ask(page, neighbours))).Value;
+    /// <param name="page">What is missing.</param>
+    /// <param name="following">How many pages behind it the call goes on to.</param>
+    /// <returns>Completes when the daemon has answered, or could not within the client's timeout; never faults. Look again then.</returns>
+    public Task<MissOutcome> ResolveAsync(PageId page, int following) =>
+        _pending.GetOrAdd(page.Value, _ => new Lazy<Task<MissOutcome>>(() => Ask(page, following))).Value;
 
-    private Task<MissOutcome> Ask(PageId page, int neighbours)
+    private Task<MissOutcome> Ask(PageId page, int following)
     {
         totals.CountMiss();
         Task<ISessionReply> reply;
         try
         {
-            reply = control.AskAsync(new ResolveMiss(session, NewRequestId(), page, neighbours), options.Timeout, CancellationToken.None);
+            reply = control.AskAsync(new ResolveMiss(session, NewRequestId(), page, options.Neighbours, following, options.NeighboursMax), options.Timeout, CancellationToken.None);
         }
         catch (Exception e) when (e is TimeoutException or PoolException or ObjectDisposedException)
         {

@@ -144,29 +144,46 @@ internal sealed unsafe class PageOperation
                 $"{_op} at {new GAddr(address)} was sent, and its answer was lost ({_obstacle}): it may have been carried out or not, and is not repeated.{PartlyDone}");
     }
 
-    /// <summary>Asks the daemon for the pages that are not reachable: a run of neighbours takes one message.</summary>
+    /// <summary>Asks the daemon for the pages that are not reachable: a run of pages takes one message.</summary>
     private bool AskForMissing()
     {
         var accesses = CollectionsMarshal.AsSpan(_accesses);
         ulong coveredFrom = 1;
         ulong coveredTo = 0;
-        foreach (ref var access in accesses)
+        for (var i = 0; i < accesses.Length; i++)
         {
+            ref var access = ref accesses[i];
             if (!access.NeedsResolve || _misses.Count >= MissesMax)
                 continue;
             access.NeedsResolve = false;
             var page = access.Address >> _client.PageShift;
             if (page >= coveredFrom && page <= coveredTo)
                 continue;
+            var following = Following(accesses, i);
+            var block = (ulong)_options.Neighbours + 1;
             coveredFrom = page;
-            coveredTo = page + (ulong)_options.Neighbours;
-            _misses.Add((access.Address, _missTable.ResolveAsync(new PageId(page), _options.Neighbours)));
+            coveredTo = Math.Max(page + (ulong)following, page - page % block + block - 1);
+            _misses.Add((access.Address, _missTable.ResolveAsync(new PageId(page), following)));
         }
 
         if (_misses.Count == 0)
             return false;
         Answers = _misses.Count == 1 ? _misses[0].Answer : Task.WhenAll(_misses.Select(static miss => miss.Answer));
         return true;
+    }
+
+    /// <summary>How many pages the ranges go on behind an access without a gap, as far as one question may ask for them.</summary>
+    private int Following(ReadOnlySpan<PageAccess> accesses, int from)
+    {
+        var shift = _client.PageShift;
+        var last = from;
+        while (last + 1 < accesses.Length && accesses[last + 1].Address >> shift <= (accesses[last].Address >> shift) + 1 && accesses[last + 1].Address > accesses[last].Address)
+            last++;
+        var end = accesses[last].Address + accesses[last].Length;
+        if (last == accesses.Length - 1 && _part < _parts.Length && _parts[_part].Length > 0 && _parts[_part].Address == end)
+            end += (ulong)_parts[_part].Length;
+        var pages = (end - 1 >> shift) - (accesses[from].Address >> shift);
+        return (int)Math.Min(pages, (ulong)Math.Max(_options.NeighboursMax, _options.Neighbours));
     }
 
     private void JudgeMisses()

@@ -18,8 +18,11 @@ internal sealed record PoolClientOptions
     /// <summary><c>rcmp.client.connections-per-link</c>: threads beyond it wait for one to come free.</summary>
     public int ConnectionsPerLink { get; init; } = 4;
 
-    /// <summary><c>rcmp.client.neighbours</c>: how many following pages are resolved together with a missed one.</summary>
+    /// <summary><c>rcmp.client.neighbours</c>: how many pages around a missed one are resolved together with it.</summary>
     public int Neighbours { get; init; } = 15;
+
+    /// <summary><c>rcmp.client.neighbours-max</c>: how many pages are resolved ahead of a run of misses.</summary>
+    public int NeighboursMax { get; init; } = 512;
 
     /// <summary><c>rcmp.client.threads</c>: the pool's own threads, on which asynchronous calls that miss are carried out.</summary>
     public int Threads { get; init; } = 4;

@@ -53,6 +53,9 @@ internal interface IRackStore
 
     int FrameCount { get; }
 
+    /// <summary>How many entries the page table has.</summary>
+    long EntryCount { get; }
+
     FrameRow ReadRow(FrameIndex frame);
 
     /// <summary>Stores the fields and then, by compare-and-set, the row's word. False if the row's word is not that of <paramref name="expected"/>.</summary>

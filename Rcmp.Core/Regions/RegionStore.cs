@@ -33,6 +33,8 @@ internal sealed unsafe partial class RegionStore : IRackStore
 
     public int FrameCount => checked((int)_region.Layout.FrameCount);
 
+    public long EntryCount => _region.PageTableMask + 1;
+
     public SuperblockState State { get; private set; }
 
     /// <summary>Words that have no meaning in the row's state may be left over, and read as none.</summary>

@@ -331,7 +331,8 @@ internal sealed class SimClient
     {
         _step = Step.Missed;
         _request = _world.NewRequest(ref _random);
-        _rack.Tell(new ResolveMiss(Session, _request, _access!.Page, 3));
+        // Most of a world's pages are in a span of so many: now and then all of them are read ahead.
+        _rack.Tell(new ResolveMiss(Session, _request, _access!.Page, 3, _random.OneIn(8) ? 2 : 0, 8));
         Wake(_random.Between(SimWorld.ClientPatienceNs / 4, SimWorld.ClientPatienceNs));
     }
 

@@ -31,6 +31,8 @@ internal sealed class SimStore(int frames, int entriesMax, SuperblockState state
 
     public int FrameCount => frames;
 
+    public long EntryCount => entriesMax;
+
     public int LinkSlots => _links.Length;
 
     public SuperblockState State { get; private set; } = state;

@@ -93,6 +93,17 @@ public sealed class SerializerTests
     }
 
     [Fact]
+    public void AWindowOfReferencesTakesLittleRoom()
+    {
+        var first = new PageId((2UL << 40) + 4096);
+        var link = new LinkId(new RackIncarnation(new RackId(2), new Generation(3)), new RackIncarnation(new RackId(1), new Generation(3)), 1);
+        var runs = ValueList<GrantRun>.Of(new GrantRun(first, new FrameIndex(100), new Epoch(1), 512));
+        var grant = new GrantPages(link, 7, ValueList<PageGrant>.Empty, runs, new PageSpan(first, 512));
+        Assert.InRange(PoolSerializer.Encode(grant).Length, 1, 50);
+        Assert.Equal(grant, PoolSerializer.Decode(PoolSerializer.Encode(grant), "hp"));
+    }
+
+    [Fact]
     public void WhatANewerSenderAddsIsSkipped()
     {
         var bytes = PoolSerializer.Encode(new SessionRefused(new RequestId(5), RequestStatus.Mismatch, "abc"));

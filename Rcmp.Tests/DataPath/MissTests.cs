@@ -1,4 +1,5 @@
 using Rcmp.DataPath;
+using Rcmp.Protocol;
 using Rcmp.Protocol.Messages;
 using Rcmp.Regions;
 
@@ -44,21 +45,47 @@ public sealed class MissTests : IDisposable
     }
 
     [Fact]
-    public void ARunOfMissingPagesIsAskedForWithItsNeighbours()
+    public void ALargeRangeIsAskedForWithOneMessage()
     {
-        _control.Answer = request =>
-        {
-            if (request is ResolveMiss miss)
-            {
-                for (var i = 0; i <= miss.Neighbours; i++)
-                    _rack.Place(miss.Page.Plus(i), (int)_rack.Geometry.SequenceOf(miss.Page.Plus(i)));
-            }
-
-            return FakeControlPlane.Done(request);
-        };
-        _pool.Read(_rack.Address(1), new byte[4096 * 32]);
-        Assert.Equal(4, _control.Count<ResolveMiss>());
+        PlaceWhatIsAskedFor();
+        // More pages than are looked at together, from the middle of one on.
+        _pool.Read(_rack.Address(1) + 100, new byte[4096 * 200]);
+        var miss = Assert.Single(_control.Requests.OfType<ResolveMiss>());
+        Assert.Equal((_rack.Page(1), 7, 200), (miss.Page, miss.Neighbours, miss.Following));
     }
+
+    [Fact]
+    public void OneQuestionIsNoLargerThanTheReadAhead()
+    {
+        PlaceWhatIsAskedFor();
+        using var pool = _rack.Connect(_control, Options with { NeighboursMax = 31 });
+        pool.Read(_rack.Address(1), new byte[4096 * 64]);
+        Assert.Equal([(_rack.Page(1), 31), (_rack.Page(33), 31)], _control.Requests.OfType<ResolveMiss>().Select(miss => (miss.Page, miss.Following)));
+    }
+
+    [Fact]
+    public async Task ScatteredPagesAreAskedForOneByOneButForThoseOfOneBlock()
+    {
+        PlaceWhatIsAskedFor();
+        var bytes = new byte[8];
+        var parts = new ulong[] { 16, 18, 41, 90 }.Select(page => new ReadRequest(_rack.Address(page), bytes)).ToArray();
+        await _pool.ReadBatchAsync(parts);
+        Assert.Equal([16ul, 41, 90], _control.Requests.OfType<ResolveMiss>().Select(miss => _rack.Geometry.SequenceOf(miss.Page)));
+        Assert.All(_control.Requests.OfType<ResolveMiss>(), miss => Assert.Equal(0, miss.Following));
+    }
+
+    /// <summary>The aligned block, and what the call goes on to.</summary>
+    private void PlaceWhatIsAskedFor() => _control.Answer = request =>
+    {
+        if (request is ResolveMiss miss)
+        {
+            var span = ReadAhead.BlockOf(miss);
+            for (var i = 0; i < span.Count; i++)
+                _rack.Place(span.First.Plus(i), (int)_rack.Geometry.SequenceOf(span.First.Plus(i)));
+        }
+
+        return FakeControlPlane.Done(request);
+    };
 
     [Fact]
     public void APageThatDoesNotExistIsSaidAtOnce()

@@ -182,6 +182,22 @@ public class DirectoryShardTests : IShardEffects
     }
 
     [Fact]
+    public void APageIsLookedForOnAccountOfHeatOnlyWhenAMoveMayBeNearAndThenWithoutDelay()
+    {
+        Promise(1, 2, 3);
+        Report(2, 1, 100_000);
+        Report(2, 2, 100_000);
+        Advance(1_000_000_000);
+        Assert.False(HasOrder(OrderKind.Report));
+        Report(2, 40, 900_000);
+        Answer(1, OrderKind.Report, Row(RowState.Resident));
+        // Together more than the million that a move costs, though no report alone was.
+        Assert.Equal(Page, LastTo<AskHeat>(1).Page);
+        Report(1, 2, 0);
+        Assert.Equal(new RackId(2), LastOrder(1, OrderKind.Leave).Peer.Rack);
+    }
+
+    [Fact]
     public void AMoveThatTheReceiverRefusesIsGivenUpAndThePageServesOn()
     {
         Promise(1, 2, 3);

@@ -137,6 +137,7 @@ internal sealed partial class DirectoryShard
         if (!row.Unsettled || Is(ProtocolMutation.MoveUnsettled))
         {
             BecomeStable(page);
+            ConsiderReaders(page);
             return;
         }
 

@@ -74,6 +74,8 @@ internal sealed partial class DirectoryShard
         if (!_pages.TryGetValue(id, out var page)) return;
         switch (page.Phase)
         {
+            // Without a question only its heat is known, and nobody waits for it.
+            case PagePhase.Looking when page.Lookup is null: break;
             case PagePhase.Looking: OnLookupTimer(page); break;
             case PagePhase.Stable: Serve(page); break;
             case PagePhase.Leaving or PagePhase.Pulling when page.Move!.StepEndsNs <= _now: Abort(page, $"no answer while {page.Phase}"); break;

@@ -28,7 +28,7 @@ internal sealed partial class DirectoryShard
         foreach (var m in page.Resolves.Values)
         {
             // Neighbours go along unseen: the owner grants those that it has.
-            _fx.SendToRack(page.Owner, new ForwardedResolve(_shard, _term, new RackIncarnation(page.Owner, view.Generation), m.Asker, m.Pages));
+            _fx.SendToRack(page.Owner, new ForwardedResolve(_shard, _term, new RackIncarnation(page.Owner, view.Generation), m.Asker, m.Pages, m.Span));
         }
 
         page.Resolves.Clear();
@@ -140,19 +140,35 @@ internal sealed partial class DirectoryShard
         if (!_racks.TryGetValue(m.Rack.Rack, out var view) || view.Generation != m.Rack.Generation) return;
         foreach (var value in m.Pages)
         {
-            var page = PageOf(value.Page);
-            if (page.Phase == PagePhase.Looking && page.Lookup is null)
-            {
-                if (value.Heat > 0) LookFor(page, all: false);
-                else if (!page.HasWaiters) Remove(page);
-            }
-
             if (!double.IsFinite(value.Heat) || value.Heat < 0) continue;
+            var page = PageOf(value.Page);
             var heat = page.Heat.Find(h => h.Rack == m.Rack.Rack);
+            var isNews = heat is null;
             if (heat is null) page.Heat.Add(heat = new RackHeat(m.Rack.Rack));
             heat.Heat = value.Heat;
             if (m.Rack.Rack != page.Owner) heat.RemoteTimeNs += long.Max(0, value.RemoteTimeNs);
-            if (page.Phase == PagePhase.Stable && page.Owner != m.Rack.Rack) ConsiderMove(page, m.Rack.Rack, firstTouch: false);
+            if (page.Phase == PagePhase.Looking && page.Lookup is null)
+            {
+                if (IsNear(heat)) LookFor(page, all: false);
+                else if (!page.HasWaiters && page.Heat.TrueForAll(h => h.Heat == 0)) Remove(page);
+            }
+            else if (page.Phase == PagePhase.Stable)
+            {
+                if (page.Owner != m.Rack.Rack) ConsiderMove(page, m.Rack.Rack, firstTouch: false);
+                else if (isNews) ConsiderReaders(page);
+            }
+        }
+    }
+
+    private bool IsNear(RackHeat reader) => SwapPolicies.IsNear(_options.Policy, reader.Heat, reader.RemoteTimeNs, _moveCostNs, _options);
+
+    /// <summary>What a decision waited for is known now.</summary>
+    private void ConsiderReaders(Page page)
+    {
+        if (page.Phase != PagePhase.Stable) return;
+        foreach (var reader in page.Heat.Where(h => h.Rack != page.Owner && IsNear(h)).OrderByDescending(h => h.Heat).Select(h => h.Rack).ToArray())
+        {
+            if (ConsiderMove(page, reader, firstTouch: false)) break;
         }
     }
 
@@ -162,15 +178,16 @@ internal sealed partial class DirectoryShard
         double? ownerHeat = null;
         var readerHeat = 0.0;
         var remoteTime = 0L;
+        var isNear = false;
         foreach (var heat in page.Heat)
         {
             if (heat.Rack == page.Owner) ownerHeat = heat.Heat;
-            if (heat.Rack == reader) (readerHeat, remoteTime) = (heat.Heat, heat.RemoteTimeNs);
+            if (heat.Rack == reader) (readerHeat, remoteTime, isNear) = (heat.Heat, heat.RemoteTimeNs, IsNear(heat));
         }
 
-        if (ownerHeat is null && _now - page.HeatAskedNs > _options.ResendMinNs && _racks.TryGetValue(page.Owner, out var view))
+        if (ownerHeat is null && isNear && _now - page.HeatAskedNs > _options.ResendMinNs && _racks.TryGetValue(page.Owner, out var view))
         {
-            // A shard that has just started has not heard what did not change since.
+            // An owner that nobody has used has not reported, and a shard that has just started has not heard what did not change since.
             page.HeatAskedNs = _now;
             _fx.SendToRack(page.Owner, new AskHeat(_shard, _term, new RackIncarnation(page.Owner, view.Generation), page.Id));
         }

@@ -183,7 +183,7 @@ internal sealed partial class DirectoryShard
         foreach (var page in _pages.Values.ToArray())
         {
             page.Heat.RemoveAll(h => h.Rack == rack);
-            var involved = page.Owner == rack || page.Move?.From == rack || page.Move?.To == rack || page.Phase == PagePhase.Looking;
+            var involved = page.Owner == rack || page.Move?.From == rack || page.Move?.To == rack || (page.Phase == PagePhase.Looking && page.Lookup is not null);
             if (!involved) continue;
 
             // What the remaining racks have decides; a settled resident elsewhere stays what it is.

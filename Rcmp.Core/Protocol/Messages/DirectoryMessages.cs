@@ -2,13 +2,16 @@ using Rcmp.Regions;
 
 namespace Rcmp.Protocol.Messages;
 
-/// <summary>Asker to shard: where are these pages (all of this shard)? Answered by the owner with <see cref="GrantPages"/>, or with <see cref="PagesUnresolved"/>.</summary>
-internal sealed record ResolvePages(ShardId Shard, RackIncarnation Asker, ValueList<PageId> Pages) : IWithShardId;
+/// <summary>Asker to shard: where are these pages (the first of this shard)? Answered by the owner with <see cref="GrantPages"/>, or with <see cref="PagesUnresolved"/>.</summary>
+/// <param name="Span">What the owner may grant along with them, as far as it has it.</param>
+internal sealed record ResolvePages(ShardId Shard, RackIncarnation Asker, ValueList<PageId> Pages, PageSpan Span = default) : IWithShardId;
 
 /// <summary>Shard to owner, or asker to the rack where the pages were born: grant these to the asker.</summary>
 /// <param name="Term">Of the shard; none if the asker guesses: a rack that cannot grant the first page then passes the question on to the shard.</param>
+/// <param name="Pages">What is waited for. None: the span is read ahead, and what cannot be granted of it is not worth a word.</param>
+/// <param name="Span">What may be granted along with them.</param>
 internal sealed record ForwardedResolve(
-    ShardId Shard, Term Term, RackIncarnation Owner, RackIncarnation Asker, ValueList<PageId> Pages) : IPoolProtocol;
+    ShardId Shard, Term Term, RackIncarnation Owner, RackIncarnation Asker, ValueList<PageId> Pages, PageSpan Span = default) : IPoolProtocol;
 
 /// <summary>A row as a rack reports it to a shard.</summary>
 internal readonly record struct RowReport(

@@ -13,8 +13,34 @@ internal sealed record LinkEnded(LinkId Link) : IPoolProtocol;
 /// <summary>Leave to reach one page.</summary>
 internal readonly record struct PageGrant(PageId Page, FrameIndex Frame, Epoch Epoch);
 
+/// <summary>Pages one after the other.</summary>
+internal readonly record struct PageSpan(PageId First, int Count)
+{
+    /// <summary>The page behind the last one.</summary>
+    public PageId End => First.Plus(Count);
+
+    /// <summary>Both ends included.</summary>
+    public static PageSpan Between(PageId first, PageId last) => new(first, (int)(last.Value - first.Value + 1));
+
+    public bool Contains(PageId page) => page.Value - First.Value < (ulong)Count;
+}
+
+/// <summary>Leave to reach pages one after the other, in frames one after the other: most of a span is a single run.</summary>
+internal readonly record struct GrantRun(PageId First, FrameIndex Frame, Epoch Epoch, int Count);
+
 /// <summary>Owner to holder: references. <paramref name="Number"/> counts grants and revocations of the link.</summary>
-internal sealed record GrantPages(LinkId Link, ulong Number, ValueList<PageGrant> Pages) : IPoolProtocol;
+/// <param name="Link">Of owner and holder.</param>
+/// <param name="Number">Of this message.</param>
+/// <param name="Pages">What was asked for by name.</param>
+/// <param name="Runs">What is granted of the span.</param>
+/// <param name="Span">Which span was asked for: what is missing of it was not granted.</param>
+internal sealed record GrantPages(LinkId Link, ulong Number, ValueList<PageGrant> Pages, ValueList<GrantRun> Runs, PageSpan Span = default) : IPoolProtocol
+{
+    public GrantPages(LinkId link, ulong number, ValueList<PageGrant> pages)
+        : this(link, number, pages, ValueList<GrantRun>.Empty)
+    {
+    }
+}
 
 /// <summary>Why pages were not resolved.</summary>
 internal enum ResolveProblem

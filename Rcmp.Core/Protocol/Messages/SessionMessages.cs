@@ -27,8 +27,14 @@ internal interface ISessionReply : IPoolProtocol
     RequestId Request { get; }
 }
 
-/// <summary>The entry is absent: make the page, and up to <paramref name="Neighbours"/> following ones, reachable.</summary>
-internal sealed record ResolveMiss(SessionToken Session, RequestId Request, PageId Page, int Neighbours) : ISessionRequest;
+/// <summary>The entry is absent: make the page reachable, and others near it.</summary>
+/// <param name="Session">Who asks.</param>
+/// <param name="Request">The request's id.</param>
+/// <param name="Page">What is waited for.</param>
+/// <param name="Neighbours">How many others of the aligned block around it come along.</param>
+/// <param name="Following">How many pages behind it the same call goes on to.</param>
+/// <param name="NeighboursMax">How many pages may be read ahead of a run of misses.</param>
+internal sealed record ResolveMiss(SessionToken Session, RequestId Request, PageId Page, int Neighbours, int Following = 0, int NeighboursMax = 0) : ISessionRequest;
 
 /// <summary>Allocate pages with consecutive ids.</summary>
 internal sealed record AllocatePages(SessionToken Session, RequestId Request, long Count, bool SessionScoped) : ISessionRequest;

@@ -36,6 +36,14 @@ internal static class SwapPolicies
         _ => new(false, "policy direct-io", f),
     };
 
+    /// <summary>Whether a move may be decided before long: only then is it worth finding out where the page is, and how hot its owner is. For most pages it never comes to that.</summary>
+    public static bool IsNear(SwapPolicy policy, double readerHeat, long remoteTimeNs, long moveCostNs, DirectoryOptions options) => policy switch
+    {
+        SwapPolicy.Adaptive => remoteTimeNs > moveCostNs / 2,
+        SwapPolicy.Watermark => readerHeat > options.Watermark / 2,
+        _ => false,
+    };
+
     /// <summary>Ski rental: rent until the rent paid equals the price, then buy; at worst twice the cost of knowing the future.</summary>
     private static SwapDecision Adaptive(in SwapFigures f) => f.RemoteTimeNs > f.MoveCostNs
         ? new(true, "the time spent on remote access exceeds the cost of a move", f)

@@ -84,6 +84,9 @@ internal sealed partial class RackCore
         sample.SampledNs = _now;
         if (!kept) sample.Heat = 0;
         value = new PageHeatValue(sample.Page, sample.Heat, sample.RemoteTimeNs);
+
+        // Most pages come along with another one and are not used: the directory takes a reader that is silent for a cold one, and asks an owner before it decides.
+        if (double.IsNaN(sample.Reported) && sample.Heat == 0 && sample.RemoteTimeNs == 0) return false;
         var change = double.Abs(sample.Heat - sample.Reported);
         if (!double.IsNaN(sample.Reported) && sample.RemoteTimeNs == 0
             && change <= double.Max(ReportFloor, ReportShare * sample.Reported)) return false;

@@ -14,7 +14,11 @@ internal sealed partial class RackCore
     {
         public List<(ISessionRequest Request, long DeadlineNs)> Waiters { get; } = [];
 
-        public int Neighbours { get; set; }
+        /// <summary>What is asked for along with the page.</summary>
+        public PageSpan Span { get; init; }
+
+        /// <summary>An answer is on its way that should have the page: nothing was sent for it.</summary>
+        public bool CountsOnReadAhead { get; set; }
 
         public int Tries { get; set; }
 
@@ -57,9 +61,7 @@ internal sealed partial class RackCore
 
         if (!_misses.TryGetValue(m.Page, out var miss))
         {
-            _misses[m.Page] = miss = new Miss { Neighbours = int.Clamp(m.Neighbours, 0, _options.NeighboursMax) };
-            miss.Waiters.Add((m, _now + _options.RequestTimeoutNs));
-            SendMiss(m.Page, miss);
+            BeginMiss(m);
         }
         else if (!miss.Waiters.Exists(w => w.Request.Request == m.Request && w.Request.Session == m.Session))
         {
@@ -69,21 +71,14 @@ internal sealed partial class RackCore
 
     private void SendMiss(PageId page, Miss miss)
     {
-        var pages = new List<PageId> { page };
+        miss.CountsOnReadAhead = false;
         var shard = ShardOf(page);
-        for (var i = 1; i <= miss.Neighbours; i++)
-        {
-            var next = page.Plus(i);
-            if (ShardOf(next) != shard) break;
-            if (_store.Lookup(next).Kind == LocationKind.Absent && !_frames.ContainsKey(next)) pages.Add(next);
-        }
-
-        // Most pages are where they were born: asked there first, the way is half as long. Grants are safe whoever asks for them, since the owner's row decides.
-        var birth = _store.Geometry.BirthRackOf(page);
-        if (miss.Tries == 0 && _options.Policy != SwapPolicy.Swap && _owners.TryGetValue(birth, out var link) && link.Record is not null && !IsForgotten(birth))
-            _fx.SendToRack(birth, new ForwardedResolve(shard, default, link.Id.Owner, Self, ValueList<PageId>.Of(pages)));
+        var pages = ValueList<PageId>.Of(page);
+        var span = WithoutReachableEnds(miss.Span, page);
+        if (miss.Tries == 0 && LinkToBirthOf(page) is { } link)
+            _fx.SendToRack(link.Id.Owner.Rack, new ForwardedResolve(shard, default, link.Id.Owner, Self, pages, span));
         else
-            _fx.SendToShard(shard, new ResolvePages(shard, Self, ValueList<PageId>.Of(pages)));
+            _fx.SendToShard(shard, new ResolvePages(shard, Self, pages, span));
         _timers.Set(new TimerKey(TimerKind.Miss, page.Value), _now + Backoff(miss.Tries++));
     }
 
@@ -154,24 +149,43 @@ internal sealed partial class RackCore
         }
 
         var late = m.Number <= link.HighestRevocation && !Is(ProtocolMutation.IgnoreNumbers);
-        foreach (var grant in m.Pages)
+        foreach (var grant in m.Pages) OnGrant(link, grant, late);
+        var room = RoomForNeighbours();
+        var left = _options.NeighboursMax + 1;
+        foreach (var run in m.Runs)
         {
-            var location = Location.Remote(link.Slot, grant.Frame, grant.Epoch);
-
-            // Only what somebody waits for may push out another page: neighbours that did would push out each other.
-            if (!late && MayInstall(grant.Page) && (_misses.ContainsKey(grant.Page) ? TryPlace(grant.Page, location) : SetEntry(grant.Page, location)))
+            for (var i = 0; i < run.Count && left > 0; i++, left--)
             {
-                link.Pages.Add(grant.Page);
-                WatchHeat(grant.Page);
-            }
-
-            if (_store.Lookup(grant.Page).Kind is LocationKind.Remote) CompleteMiss(grant.Page, RequestStatus.Ok, "");
-            else if (_misses.TryGetValue(grant.Page, out var miss))
-            {
-                miss.Why = "its reference was revoked on the way, or the page table is full";
-                _timers.Set(new TimerKey(TimerKind.Miss, grant.Page.Value), _now + _options.ResendMinNs / 4);
+                var grant = new PageGrant(run.First.Plus(i), new FrameIndex(run.Frame.Value + (uint)i), run.Epoch);
+                if (room > 0 || _misses.ContainsKey(grant.Page)) room -= OnGrant(link, grant, late) ? 1 : 0;
             }
         }
+
+        OnReadAheadEnded(m.Span);
+    }
+
+    /// <summary>True if the reference was installed.</summary>
+    private bool OnGrant(OwnerLink link, in PageGrant grant, bool late)
+    {
+        // Only what somebody waits for may push out another page: neighbours that did would push out each other.
+        var location = Location.Remote(link.Slot, grant.Frame, grant.Epoch);
+        var installed = !late && MayInstall(grant.Page) && (_misses.ContainsKey(grant.Page) ? TryPlace(grant.Page, location) : SetEntry(grant.Page, location));
+        if (installed)
+        {
+            link.Pages.Add(grant.Page);
+            WatchHeat(grant.Page);
+        }
+
+        if (_misses.Count == 0 || !_misses.TryGetValue(grant.Page, out var miss)) return installed;
+        if (installed || _store.Lookup(grant.Page).Kind is LocationKind.Remote)
+        {
+            CompleteMiss(grant.Page, RequestStatus.Ok, "");
+            return installed;
+        }
+
+        miss.Why = "its reference was revoked on the way, or the page table is full";
+        _timers.Set(new TimerKey(TimerKind.Miss, grant.Page.Value), _now + _options.ResendMinNs / 4);
+        return false;
     }
 
     private bool MayInstall(PageId page) =>

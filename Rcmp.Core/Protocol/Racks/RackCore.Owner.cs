@@ -112,7 +112,7 @@ internal sealed partial class RackCore
 
     private void OnForwardedResolve(ForwardedResolve m)
     {
-        if (m.Owner != Self || m.Pages.Count == 0) return;
+        if (m.Owner != Self) return;
         if (m.Asker.Rack == Self.Rack)
         {
             foreach (var page in m.Pages) OpenPage(page);
@@ -122,6 +122,7 @@ internal sealed partial class RackCore
 
         if (!_holders.TryGetValue(m.Asker.Rack, out var link) || link.Ending || link.Id.Holder != m.Asker)
         {
+            if (m.Pages.Count == 0) return;
             var problem = link is { Ending: true } ? ResolveProblem.Busy : ResolveProblem.RegisterFirst;
             Refuse(m, ValueList<PageId>.Of(m.Pages[0]), problem, "the rack is not registered at the owner yet");
             return;
@@ -133,39 +134,59 @@ internal sealed partial class RackCore
             if (MayGrant(page, out var grant)) grants.Add(grant);
         }
 
-        if (m.Term == default && (grants.Count == 0 || grants[0].Page != m.Pages[0]))
+        var refused = m.Pages.Count > 0 && (grants.Count == 0 || grants[0].Page != m.Pages[0]);
+        if (refused && m.Term == default)
         {
-            _fx.SendToShard(m.Shard, new ResolvePages(m.Shard, m.Asker, m.Pages));
+            _fx.SendToShard(m.Shard, new ResolvePages(m.Shard, m.Asker, m.Pages, m.Span));
             return;
         }
 
         // Neighbours that cannot be granted were not asked for by anybody: silence will do.
-        if (grants.Count == 0 || grants[0].Page != m.Pages[0])
+        if (refused)
         {
             Refuse(m, ValueList<PageId>.Of(m.Pages[0]), ResolveProblem.Busy, "the page is on its way to another rack, or being freed");
             TellIfMissing(m);
         }
 
-        if (grants.Count == 0) return;
         foreach (var grant in grants) AddHolder(grant.Page, link);
-        _fx.SendToRack(m.Asker.Rack, new GrantPages(link.Id, ++link.Number, ValueList<PageGrant>.Of(grants)));
+        var runs = GrantSpan(m.Span, link);
+        if (grants.Count > 0 || runs.Count > 0 || (m.Pages.Count == 0 && m.Span.Count > 0))
+            _fx.SendToRack(m.Asker.Rack, new GrantPages(link.Id, ++link.Number, ValueList<PageGrant>.Of(grants), runs, m.Span));
+    }
+
+    /// <summary>What there is of the span, as it is: nothing is evicted here to open a page that nobody waits for.</summary>
+    private ValueList<GrantRun> GrantSpan(PageSpan span, HolderLink link)
+    {
+        var runs = new List<GrantRun>();
+        for (var i = 0; i < int.Min(span.Count, _options.NeighboursMax + 1); i++)
+        {
+            var page = span.First.Plus(i);
+            if (!MayGrant(page, out var grant, opens: false)) continue;
+            AddHolder(page, link);
+            if (runs.Count > 0 && runs[^1] is var run && run.First.Plus(run.Count) == page && run.Frame.Value + (uint)run.Count == grant.Frame.Value && run.Epoch == grant.Epoch)
+                runs[^1] = run with { Count = run.Count + 1 };
+            else
+                runs.Add(new GrantRun(page, grant.Frame, grant.Epoch, 1));
+        }
+
+        return ValueList<GrantRun>.Of(runs);
     }
 
     /// <summary>The shard believes that the page is here, and it is not: it should look again.</summary>
     private void TellIfMissing(ForwardedResolve m)
     {
-        if (!_frames.ContainsKey(m.Pages[0])) _fx.SendToShard(m.Shard, new RowsPending(m.Shard, Self, ValueList<RowReport>.Of(Report(m.Pages[0]))));
+        if (m.Pages.Count > 0 && !_frames.ContainsKey(m.Pages[0])) _fx.SendToShard(m.Shard, new RowsPending(m.Shard, Self, ValueList<RowReport>.Of(Report(m.Pages[0]))));
     }
 
     private void Refuse(ForwardedResolve m, ValueList<PageId> pages, ResolveProblem problem, string why) =>
         _fx.SendToRack(m.Asker.Rack, new PagesUnresolved(Self, m.Asker, pages, problem, why));
 
-    private bool MayGrant(PageId page, out PageGrant grant)
+    private bool MayGrant(PageId page, out PageGrant grant, bool opens = true)
     {
         grant = default;
         if (!TryRow(page, out var frame, out var row) || row.State != RowState.Resident) return false;
         if (_takings.ContainsKey(page) && !Is(ProtocolMutation.GrantWhileMoving)) return false;
-        if (_store.Lookup(page).Kind != LocationKind.Resident && !OpenPage(page) && !Is(ProtocolMutation.GrantWhileMoving)) return false;
+        if (_store.Lookup(page).Kind != LocationKind.Resident && !(opens && OpenPage(page)) && !Is(ProtocolMutation.GrantWhileMoving)) return false;
         grant = new PageGrant(page, frame, row.Epoch);
         return true;
     }

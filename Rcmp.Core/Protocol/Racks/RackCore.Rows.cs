@@ -158,9 +158,7 @@ internal sealed partial class RackCore
 
         if (victim is { } cold)
         {
-            // Its owner goes on counting this rack as a holder: telling it would race with grants that are under way.
-            SetEntry(cold, Location.Absent);
-            ReleaseEntry(cold);
+            EvictReference(cold);
         }
 
         return false;

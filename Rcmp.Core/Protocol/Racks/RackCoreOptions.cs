@@ -43,8 +43,8 @@ internal sealed record RackCoreOptions
     /// <summary>How many pages one <see cref="SampleHeat"/> looks at.</summary>
     public int HeatSampleBatch { get; init; } = 4096;
 
-    /// <summary><c>rcmp.client.neighbours</c>: the most pages a miss resolves besides its own.</summary>
-    public int NeighboursMax { get; init; } = 64;
+    /// <summary>The most pages that one question asks for besides its own, whatever a client's <c>rcmp.client.neighbours-max</c> says.</summary>
+    public int NeighboursMax { get; init; } = 1024;
 
     /// <summary>Sequence numbers are reserved in the superblock in blocks of so many.</summary>
     public int SequenceBlock { get; init; } = 1024;

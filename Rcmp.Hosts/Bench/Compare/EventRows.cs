@@ -10,8 +10,6 @@ namespace Rcmp.Hosts.Bench.Compare;
 internal sealed class EventRows(ComparePlan plan, Action<string> say)
 {
     private const int Touches = 200;
-    // A miss resolves neighbours too (rcmp.client.neighbours): the next first touch is beyond them.
-    private const int TouchStride = 16;
     private const int NeighboursInOrder = 1600;
     private const int Moves = 200;
     private const int Allocations = 5;
@@ -22,6 +20,9 @@ internal sealed class EventRows(ComparePlan plan, Action<string> say)
     private readonly List<double> _moves = [];
     private readonly List<double> _allocations = [];
     private readonly List<double> _starts = [];
+
+    private readonly Random _random = new(1);
+    private int _block;
 
     public async Task<IReadOnlyList<CompareRow>> RunAsync(CancellationToken ct)
     {
@@ -38,6 +39,7 @@ internal sealed class EventRows(ComparePlan plan, Action<string> say)
             await cluster.StartAsync(_ => { }, ct);
             await using var first = await RcmpPool.ConnectAsync(cluster.ClientConfiguration(0), ct);
             await using var second = await RcmpPool.ConnectAsync(cluster.ClientConfiguration(1), ct);
+            _block = RcmpClientOptions.Load(cluster.ClientConfiguration(1)).Neighbours + 1;
             await MeasureAsync(first, second, ct);
         }
 
@@ -65,9 +67,12 @@ internal sealed class EventRows(ComparePlan plan, Action<string> say)
     private async Task RoundAsync(IMemoryPool first, IMemoryPool second, CancellationToken ct)
     {
         var touches = new List<double>();
-        await OnPagesAsync(first, Touches * TouchStride, address =>
+        var order = Enumerable.Range(0, Touches).ToArray();
+        _random.Shuffle(order);
+        await OnPagesAsync(first, Touches * 2 * _block, address =>
         {
-            for (var i = 0; i < Touches; i++) touches.Add(Ns(() => second.Read<ulong>(address + i * TouchStride * (long)second.Info.PageSize)));
+            // A miss resolves the block around it too, and what is ahead of a run: so every other block, in no order, and not at its edge.
+            foreach (var i in order) touches.Add(Ns(() => second.Read<ulong>(address + ((2 * i * _block) + (_block / 2)) * (long)second.Info.PageSize)));
         }, ct);
         _touches.Add(Median.Of(touches));
         await OnPagesAsync(first, NeighboursInOrder, address => _neighbours.Add(Ns(() =>

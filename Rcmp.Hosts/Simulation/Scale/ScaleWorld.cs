@@ -73,6 +73,7 @@ internal sealed class ScaleWorld
         if (message is ResolvePages resolve)
         {
             foreach (var page in resolve.Pages) _shared.Add(page);
+            for (var i = 0; i < resolve.Span.Count; i++) _shared.Add(resolve.Span.First.Plus(i));
         }
 
         if (message is HeatReport) _heatBytes += PoolSerializer.Encode(message).Length;
