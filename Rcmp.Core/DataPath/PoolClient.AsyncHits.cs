@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Rcmp.Fabric;
 
@@ -17,6 +18,7 @@ internal sealed unsafe partial class PoolClient
             return TransferCheckedHere(FabricOp.Read, address, buffer, destination.Length, StackSlots.PageOf(&probe));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryHitRead(GAddr address, Span<byte> destination)
     {
         StackProbe probe;
@@ -38,6 +40,7 @@ internal sealed unsafe partial class PoolClient
             return TransferCheckedHere(FabricOp.Write, address, buffer, source.Length, StackSlots.PageOf(&probe));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryHitWrite(GAddr address, ReadOnlySpan<byte> source)
     {
         StackProbe probe;

@@ -200,7 +200,7 @@ bool tcp_peer_serve(struct tcp_peer *peer, bool *progress) {
     for (int round = 0;;) {
         if (!process(peer))
             return false;
-        bool last = drained || round++ == ROUNDS_MAX;
+        bool last = drained || round++ >= ROUNDS_MAX;
         /* Answers to a train of writes leave together, when all that has come is dealt with. */
         if ((last || tcp_peer_blocked(peer)) && !tcp_out_flush(peer))
             return false;
