@@ -12,7 +12,8 @@ internal sealed unsafe class ClientConnection : IDisposable
     private readonly SlotPool _pool;
     private readonly GuardSlot*[] _slots;
     private readonly int[] _accesses;
-    private readonly Stack<int> _freeTokens;
+    private readonly int[] _freeTokens;
+    private int _freeCount;
 
     public ClientConnection(LinkRecord link, int linkSlot, ulong name, IFabricConnection fabric, SlotPool pool)
     {
@@ -24,9 +25,9 @@ internal sealed unsafe class ClientConnection : IDisposable
         var window = Math.Clamp(fabric.Window, 1, WindowMax);
         _slots = new GuardSlot*[window];
         _accesses = new int[window];
-        _freeTokens = new Stack<int>(window);
+        _freeTokens = new int[window];
         for (var i = window - 1; i >= 0; i--)
-            _freeTokens.Push(i);
+            _freeTokens[_freeCount++] = i;
     }
 
     public LinkRecord Link { get; }
@@ -37,15 +38,30 @@ internal sealed unsafe class ClientConnection : IDisposable
 
     public IFabricConnection Fabric { get; }
 
-    public int InFlight { get; private set; }
+    public int InFlight => _freeTokens.Length - _freeCount;
 
     public int Window => _slots.Length;
+
+    /// <summary>Takes slots for as many requests to come at once; what cannot be had is found out by <see cref="TryBegin"/>.</summary>
+    public void Reserve(int requests)
+    {
+        requests = Math.Min(requests, _freeCount);
+        var next = _freeTokens.AsSpan(_freeCount - requests, requests);
+        foreach (var token in next)
+        {
+            if (_slots[token] != null)
+                continue;
+            _pool.TryTake(_slots, next);
+            return;
+        }
+    }
 
     /// <summary>A token with a guard slot that names this connection, but no page yet; −1 if window or slots are used up.</summary>
     public int TryBegin(int access)
     {
-        if (!_freeTokens.TryPeek(out var token))
+        if (_freeCount == 0)
             return -1;
+        var token = _freeTokens[_freeCount - 1];
         if (_slots[token] == null)
         {
             var slot = _pool.TryTake();
@@ -54,11 +70,10 @@ internal sealed unsafe class ClientConnection : IDisposable
             _slots[token] = slot;
         }
 
-        _freeTokens.Pop();
+        _freeCount--;
         _accesses[token] = access;
         // Before the page: whoever finds the page in the slot finds the connection too.
         _slots[token]->Connection = Name;
-        InFlight++;
         return token;
     }
 
@@ -74,8 +89,7 @@ internal sealed unsafe class ClientConnection : IDisposable
         // Release: the bytes are in place before anybody sees the guard clear. The page goes first: a slot with a page and no connection would be rack-local.
         Volatile.Write(ref slot->Page, 0);
         Volatile.Write(ref slot->Connection, 0);
-        _freeTokens.Push(token);
-        InFlight--;
+        _freeTokens[_freeCount++] = token;
     }
 
     /// <summary>Leaves the request's guard set: nobody knows whether it is still carried out.</summary>
@@ -83,19 +97,18 @@ internal sealed unsafe class ClientConnection : IDisposable
     {
         _pool.Retire(_slots[token]);
         _slots[token] = null;
-        _freeTokens.Push(token);
-        InFlight--;
+        _freeTokens[_freeCount++] = token;
     }
 
-    /// <summary>Gives slots beyond <paramref name="keep"/> back, so that an idle connection does not keep others from working.</summary>
+    /// <summary>Gives slots back but those of the requests that come first, so that an idle connection does not keep others from working.</summary>
     public void TrimSlots(int keep)
     {
-        for (var i = keep; i < _slots.Length; i++)
+        foreach (var token in _freeTokens.AsSpan(0, Math.Max(0, _freeCount - keep)))
         {
-            if (_slots[i] == null)
+            if (_slots[token] == null)
                 continue;
-            _pool.Return(_slots[i]);
-            _slots[i] = null;
+            _pool.Return(_slots, _freeTokens.AsSpan(0, _freeCount - keep));
+            return;
         }
     }
 
@@ -103,6 +116,6 @@ internal sealed unsafe class ClientConnection : IDisposable
     public void Dispose()
     {
         Fabric.Dispose();
-        TrimSlots(0);
+        _pool.Return(_slots, [.. Enumerable.Range(0, _slots.Length)]);
     }
 }

@@ -13,6 +13,7 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
     private readonly object _monitor = new();
     private readonly Stack<ClientConnection> _idle = new();
     private int _open;
+    private int _waiting;
     private bool _closed;
 
     public LinkRecord Link => link;
@@ -23,7 +24,7 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
     /// <summary>An idle connection, or a new one. Null if none can be had; with a wait, after that.</summary>
     public ClientConnection? Take(TimeSpan wait)
     {
-        var started = Stopwatch.GetTimestamp();
+        long started = 0;
         lock (_monitor)
         {
             while (true)
@@ -40,8 +41,9 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
 
                 if (_open < options.ConnectionsPerLink)
                     break;
+                started = started != 0 ? started : Stopwatch.GetTimestamp();
                 var left = wait - Stopwatch.GetElapsedTime(started);
-                if (left <= TimeSpan.Zero || !Monitor.Wait(_monitor, left))
+                if (left <= TimeSpan.Zero || !Await(left))
                     return null;
             }
 
@@ -54,15 +56,16 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
         return opened;
     }
 
+    /// <summary>One that is not broken, with nothing in flight.</summary>
     public void Return(ClientConnection connection)
     {
+        connection.TrimSlots(IdleSlots);
         lock (_monitor)
         {
-            if (!_closed && connection.Fabric.IsUsable)
+            if (!_closed)
             {
-                connection.TrimSlots(IdleSlots);
                 _idle.Push(connection);
-                Monitor.Pulse(_monitor);
+                Wake();
                 return;
             }
         }
@@ -77,8 +80,27 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
         lock (_monitor)
         {
             _open--;
-            Monitor.Pulse(_monitor);
+            Wake();
         }
+    }
+
+    private bool Await(TimeSpan left)
+    {
+        _waiting++;
+        try
+        {
+            return Monitor.Wait(_monitor, left);
+        }
+        finally
+        {
+            _waiting--;
+        }
+    }
+
+    private void Wake()
+    {
+        if (_waiting > 0)
+            Monitor.Pulse(_monitor);
     }
 
     public void Dispose()

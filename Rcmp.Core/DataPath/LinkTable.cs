@@ -15,7 +15,7 @@ internal sealed class LinkTable(
     private static readonly TimeSpan RepeatReport = TimeSpan.FromMilliseconds(200);
 
     private readonly object _monitor = new();
-    private readonly Dictionary<int, LinkConnections> _links = [];
+    private readonly LinkConnections?[] _links = new LinkConnections?[view.LinkSlots];
     private readonly List<(ulong LinkNumber, ulong Connection)> _broken = [];
     private Thread? _reporter;
     private int _selfSlot;
@@ -27,17 +27,22 @@ internal sealed class LinkTable(
         if (linkSlot == SelfLink && (linkSlot = FindSelf()) < 0)
             return null;
         var number = view.ReadLinkNumber(linkSlot);
-        LinkConnections? replaced;
+        // Acquire: what it points to is made before it is stored.
+        if (Volatile.Read(ref _links[linkSlot]) is { } known && known.Link.Number == number)
+            return known;
         lock (_monitor)
         {
-            if (_links.TryGetValue(linkSlot, out replaced) && replaced.Link.Number == number)
+            var replaced = _links[linkSlot];
+            if (replaced is not null && replaced.Link.Number == number)
                 return replaced;
             // The slot has another link now: connections of the old one are of no use to anybody.
-            _links.Remove(linkSlot);
+            _links[linkSlot] = null;
             replaced?.Dispose();
             if (_closed || number == 0 || view.ReadLink(linkSlot) is not { } link)
                 return null;
-            return _links[linkSlot] = new LinkConnections(link, linkSlot, fabric, slots, options);
+            var connections = new LinkConnections(link, linkSlot, fabric, slots, options);
+            Volatile.Write(ref _links[linkSlot], connections);
+            return connections;
         }
     }
 
@@ -68,8 +73,8 @@ internal sealed class LinkTable(
         lock (_monitor)
         {
             _closed = true;
-            foreach (var link in _links.Values)
-                link.Dispose();
+            foreach (var link in _links)
+                link?.Dispose();
             Monitor.PulseAll(_monitor);
             reporter = _reporter;
         }

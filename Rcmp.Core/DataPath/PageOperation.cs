@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using Rcmp.Fabric;
 using Rcmp.Protocol.Messages;
 
@@ -9,40 +8,60 @@ namespace Rcmp.DataPath;
 /// pool thread may do something else. One thread at a time; between the steps nothing touches the caller's memory.</summary>
 internal sealed unsafe class PageOperation
 {
-    private const int AccessesMax = 128;
+    // So many are looked up before the first is sent, and the last must be back before the next are looked up.
+    private const int AccessesMax = 512;
+    private const int AccessesMin = 4;
     private const int MissesMax = 32;
+    /// <summary>A range goes over the fabric in pieces: while one is copied at this end, the next is on its way, and the one after it is copied at the other.</summary>
+    private const int PieceBytes = 128 << 10;
     private static readonly TimeSpan ConnectionWaitMax = TimeSpan.FromMilliseconds(50);
 
     private readonly PoolClient _client;
     private readonly PoolClientOptions _options;
     private readonly MissTable _missTable;
     private readonly RemoteRun _remoteRun;
-    private readonly FabricOp _op;
-    private readonly RangePart[] _parts;
-    private readonly List<PageAccess> _accesses = [];
-    private readonly List<int> _remote = [];
+    private readonly RangePart[] _onePart = new RangePart[1];
     private readonly List<(ulong Address, Task<MissOutcome> Answer)> _misses = [];
+    private PageAccess[] _accesses = new PageAccess[AccessesMin];
+    private int[] _remote = new int[AccessesMin];
+    private int _count;
+    private FabricOp _op;
+    private RangePart[] _parts = [];
     private int _part;
-    private long _progressAt = Stopwatch.GetTimestamp();
+    private long _progressAt;
     private int _idleRounds;
     private string? _obstacle;
     private ulong _obstacleAddress;
 
-    /// <param name="client">The client.</param>
-    /// <param name="parts">The ranges of a read or write. The array is this object's from now on.</param>
-    /// <param name="op">Read or write.</param>
-    public PageOperation(PoolClient client, FabricOp op, RangePart[] parts)
+    public PageOperation(PoolClient client)
     {
         _client = client;
         (_options, _missTable, _remoteRun) = client.OperationParts();
-        _op = op;
-        _parts = parts;
     }
 
-    /// <param name="client">The client.</param>
-    /// <param name="atomic">A single access.</param>
-    public PageOperation(PoolClient client, in PageAccess atomic)
-        : this(client, atomic.Op, []) => _accesses.Add(atomic);
+    /// <summary>Begins reads or writes of ranges. The array is this object's from now on.</summary>
+    public void Begin(FabricOp op, RangePart[] parts)
+    {
+        (_op, _parts, _part, _count) = (op, parts, 0, 0);
+        (_idleRounds, _obstacle) = (0, null);
+        _progressAt = Stopwatch.GetTimestamp();
+        Answers = Task.CompletedTask;
+        _misses.Clear();
+    }
+
+    /// <summary>Begins a read or write of one range.</summary>
+    public void Begin(FabricOp op, in RangePart part)
+    {
+        _onePart[0] = part;
+        Begin(op, _onePart);
+    }
+
+    /// <summary>Begins an atomic.</summary>
+    public void Begin(in PageAccess atomic)
+    {
+        Begin(atomic.Op, []);
+        _accesses[_count++] = atomic;
+    }
 
     /// <summary>What an atomic found.</summary>
     public ulong Result { get; private set; }
@@ -61,7 +80,7 @@ internal sealed unsafe class PageOperation
         JudgeMisses();
         while (true)
         {
-            if (_accesses.Count == 0 && !Refill())
+            if (_count == 0 && !Refill())
                 return StepResult.Done;
             _client.ThrowIfClosed();
             var done = TryAll();
@@ -73,7 +92,7 @@ internal sealed unsafe class PageOperation
                 _progressAt = Stopwatch.GetTimestamp();
             }
 
-            if (_accesses.Count == 0)
+            if (_count == 0)
                 continue;
             // The first time without a pause; afterwards the daemon is not asked over and over.
             if (_idleRounds % 2 == 0 && AskForMissing())
@@ -92,9 +111,9 @@ internal sealed unsafe class PageOperation
 
     private int TryAll()
     {
-        var accesses = CollectionsMarshal.AsSpan(_accesses);
-        _remote.Clear();
+        var accesses = _accesses.AsSpan(0, _count);
         var done = 0;
+        var remote = 0;
         for (var i = 0; i < accesses.Length; i++)
         {
             ref var access = ref accesses[i];
@@ -104,7 +123,7 @@ internal sealed unsafe class PageOperation
                     done++;
                     break;
                 case LookupResult.Remote:
-                    _remote.Add(i);
+                    _remote[remote++] = i;
                     break;
                 case LookupResult.Moving:
                     Note("the page's move", access.Address);
@@ -115,9 +134,9 @@ internal sealed unsafe class PageOperation
             }
         }
 
-        if (_remote.Count == 0)
+        if (remote == 0)
             return done;
-        _remoteRun.Run(accesses, _remote, Patience < ConnectionWaitMax ? Patience : ConnectionWaitMax);
+        _remoteRun.Run(accesses, _remote.AsSpan(0, remote), Patience < ConnectionWaitMax ? Patience : ConnectionWaitMax);
         if (_remoteRun.Obstacle is { } obstacle)
             Note(obstacle, accesses[_remote[0]].Address);
         return done + _remoteRun.Completed;
@@ -127,9 +146,9 @@ internal sealed unsafe class PageOperation
     {
         ulong? unknown = null;
         var kept = 0;
-        for (var i = 0; i < _accesses.Count; i++)
+        for (var i = 0; i < _count; i++)
         {
-            var access = _accesses[i];
+            ref var access = ref _accesses[i];
             if (access.State == AccessState.Done)
                 Result = access.Result;
             else if (access.State == AccessState.Unknown)
@@ -138,7 +157,7 @@ internal sealed unsafe class PageOperation
                 _accesses[kept++] = access;
         }
 
-        _accesses.RemoveRange(kept, _accesses.Count - kept);
+        _count = kept;
         if (unknown is { } address)
             throw new PoolOutcomeUnknownException(
                 $"{_op} at {new GAddr(address)} was sent, and its answer was lost ({_obstacle}): it may have been carried out or not, and is not repeated.{PartlyDone}");
@@ -147,7 +166,7 @@ internal sealed unsafe class PageOperation
     /// <summary>Asks the daemon for the pages that are not reachable: a run of pages takes one message.</summary>
     private bool AskForMissing()
     {
-        var accesses = CollectionsMarshal.AsSpan(_accesses);
+        var accesses = _accesses.AsSpan(0, _count);
         ulong coveredFrom = 1;
         ulong coveredTo = 0;
         for (var i = 0; i < accesses.Length; i++)
@@ -207,8 +226,9 @@ internal sealed unsafe class PageOperation
 
     private bool Refill()
     {
-        var pageSize = 1L << _client.PageShift;
-        while (_part < _parts.Length && _accesses.Count < AccessesMax)
+        // Aligned, so that no word is in two pieces.
+        var pieceMask = Math.Min(1UL << _client.PageShift, PieceBytes) - 1;
+        while (_part < _parts.Length && _count < AccessesMax)
         {
             ref var part = ref _parts[_part];
             if (part.Length == 0)
@@ -217,14 +237,22 @@ internal sealed unsafe class PageOperation
                 continue;
             }
 
-            var length = Math.Min(part.Length, pageSize - (long)(part.Address & (ulong)(pageSize - 1)));
-            _accesses.Add(new PageAccess { Op = _op, Address = part.Address, Buffer = part.Buffer, Length = (uint)length });
+            var length = Math.Min(part.Length, (long)(pieceMask + 1 - (part.Address & pieceMask)));
+            if (_count == _accesses.Length)
+                Grow();
+            _accesses[_count++] = new PageAccess { Op = _op, Address = part.Address, Buffer = part.Buffer, Length = (uint)length };
             part.Address += (ulong)length;
             part.Buffer += length;
             part.Length -= length;
         }
 
-        return _accesses.Count > 0;
+        return _count > 0;
+    }
+
+    private void Grow()
+    {
+        Array.Resize(ref _accesses, 4 * _accesses.Length);
+        Array.Resize(ref _remote, _accesses.Length);
     }
 
     private TimeSpan Patience

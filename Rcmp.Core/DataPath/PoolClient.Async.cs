@@ -32,7 +32,8 @@ internal sealed partial class PoolClient
         var rest = new List<(GAddr Address, ReadOnlyMemory<byte> Memory)>();
         foreach (ref readonly var request in span)
         {
-            var done = (int)ReadHere(request.Address, request.Destination.Span);
+            // Behind one that is not here: what is a plain hit is done at once, all else is looked up together.
+            var done = rest.Count == 0 ? (int)ReadHere(request.Address, request.Destination.Span) : TryHitRead(request.Address, request.Destination.Span) ? request.Destination.Length : 0;
             if (done < request.Destination.Length)
                 rest.Add((request.Address + done, request.Destination[done..]));
         }
@@ -50,7 +51,8 @@ internal sealed partial class PoolClient
         var rest = new List<(GAddr Address, ReadOnlyMemory<byte> Memory)>();
         foreach (ref readonly var request in span)
         {
-            var done = (int)WriteHere(request.Address, request.Source.Span);
+            // Behind one that is not here: what is a plain hit is done at once, all else is looked up together.
+            var done = rest.Count == 0 ? (int)WriteHere(request.Address, request.Source.Span) : TryHitWrite(request.Address, request.Source.Span) ? request.Source.Length : 0;
             if (done < request.Source.Length)
                 rest.Add((request.Address + done, request.Source[done..]));
         }
@@ -76,23 +78,22 @@ internal sealed partial class PoolClient
         var access = MakeAtomic(op, address, operand, comparand);
         if (TryAtomicHere(ref access))
             return ValueTask.FromResult(access.Result);
-        return new ValueTask<ulong>(Start(new PageOperation(this, access), [], ct));
+        var operation = RentOperation();
+        operation.Begin(access);
+        return new ValueTask<ulong>(Start(operation, [], ct));
     }
 
     private ValueTask StartParts(FabricOp op, List<(GAddr Address, ReadOnlyMemory<byte> Memory)> parts, CancellationToken ct)
     {
         EnterSlow();
-        var handles = new MemoryHandle[parts.Count];
-        for (var i = 0; i < handles.Length; i++)
-            handles[i] = parts[i].Memory.Pin();
-        return new ValueTask(Start(MakeOperation(op, parts, handles), handles, ct));
+        return new ValueTask(Start(MakeOperation(op, parts, out var handles), handles, ct));
     }
 
     /// <summary>Takes over the handles and what <see cref="EnterSlow"/> holds.</summary>
-    private Task<ulong> Start(PageOperation operation, MemoryHandle[] handles, CancellationToken ct) =>
+    private Task<ulong> Start(PageOperation operation, List<MemoryHandle> handles, CancellationToken ct) =>
         _workers.Run(() => FinishAsync(operation, handles, ct));
 
-    private async Task<ulong> FinishAsync(PageOperation operation, MemoryHandle[] handles, CancellationToken ct)
+    private async Task<ulong> FinishAsync(PageOperation operation, List<MemoryHandle> handles, CancellationToken ct)
     {
         try
         {
@@ -104,7 +105,9 @@ internal sealed partial class PoolClient
                 switch (operation.Step())
                 {
                     case StepResult.Done:
-                        return operation.Result;
+                        var result = operation.Result;
+                        GiveBack(operation);
+                        return result;
                     case StepResult.Answers:
                         await operation.Answers.WaitAsync(stopping.Token);
                         break;

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Rcmp.Fabric;
 
@@ -11,32 +12,44 @@ internal sealed unsafe partial class PoolClient
     private long ReadHere(GAddr address, Span<byte> destination)
     {
         StackProbe probe;
-        var length = (uint)destination.Length;
-        if (IsInOnePage(address, length) && TryEnter(address, out var bytes, out var slot, &probe))
-        {
-            WordCopy.FromFrame(ref MemoryMarshal.GetReference(destination), bytes, length);
-            Exit(slot, address);
-            return length;
-        }
-
+        if (TryHitRead(address, destination))
+            return destination.Length;
         fixed (byte* buffer = destination)
-            return TransferCheckedHere(FabricOp.Read, address, buffer, length, StackSlots.PageOf(&probe));
+            return TransferCheckedHere(FabricOp.Read, address, buffer, destination.Length, StackSlots.PageOf(&probe));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryHitRead(GAddr address, Span<byte> destination)
+    {
+        StackProbe probe;
+        var length = (uint)destination.Length;
+        if (!IsInOnePage(address, length) || !TryEnter(address, out var bytes, out var slot, &probe))
+            return false;
+        WordCopy.FromFrame(ref MemoryMarshal.GetReference(destination), bytes, length);
+        Exit(slot, address);
+        return true;
     }
 
     /// <inheritdoc cref="ReadHere"/>
     private long WriteHere(GAddr address, ReadOnlySpan<byte> source)
     {
         StackProbe probe;
-        var length = (uint)source.Length;
-        if (IsInOnePage(address, length) && TryEnter(address, out var bytes, out var slot, &probe))
-        {
-            WordCopy.ToFrame(bytes, ref MemoryMarshal.GetReference(source), length);
-            Exit(slot, address);
-            return length;
-        }
-
+        if (TryHitWrite(address, source))
+            return source.Length;
         fixed (byte* buffer = source)
-            return TransferCheckedHere(FabricOp.Write, address, buffer, length, StackSlots.PageOf(&probe));
+            return TransferCheckedHere(FabricOp.Write, address, buffer, source.Length, StackSlots.PageOf(&probe));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryHitWrite(GAddr address, ReadOnlySpan<byte> source)
+    {
+        StackProbe probe;
+        var length = (uint)source.Length;
+        if (!IsInOnePage(address, length) || !TryEnter(address, out var bytes, out var slot, &probe))
+            return false;
+        WordCopy.ToFrame(bytes, ref MemoryMarshal.GetReference(source), length);
+        Exit(slot, address);
+        return true;
     }
 
     private long TransferCheckedHere(FabricOp op, GAddr address, byte* buffer, long length, ulong stackPage)
@@ -70,11 +83,30 @@ internal sealed unsafe partial class PoolClient
         }
     }
 
-    private PageOperation MakeOperation(FabricOp op, List<(GAddr Address, ReadOnlyMemory<byte> Memory)> parts, MemoryHandle[] handles)
+    /// <summary>Ready to be carried out, with the callers' memory pinned.</summary>
+    private PageOperation MakeOperation(FabricOp op, List<(GAddr Address, ReadOnlyMemory<byte> Memory)> parts, out List<MemoryHandle> handles)
     {
         var ranges = new RangePart[parts.Count];
+        handles = [];
+        byte[]? pinned = null;
+        byte* start = null;
         for (var i = 0; i < ranges.Length; i++)
-            ranges[i] = new RangePart { Address = parts[i].Address.Value, Buffer = (byte*)handles[i].Pointer, Length = parts[i].Memory.Length };
-        return new PageOperation(this, op, ranges);
+        {
+            var (address, memory) = parts[i];
+            // Parts of one array, as a batch often has, are pinned once.
+            var isArray = MemoryMarshal.TryGetArray(memory, out var segment);
+            if (!isArray || segment.Array != pinned)
+            {
+                handles.Add(memory.Pin());
+                pinned = segment.Array;
+                start = (byte*)handles[^1].Pointer - segment.Offset;
+            }
+
+            ranges[i] = new RangePart { Address = address.Value, Buffer = start + segment.Offset, Length = memory.Length };
+        }
+
+        var operation = RentOperation();
+        operation.Begin(op, ranges);
+        return operation;
     }
 }

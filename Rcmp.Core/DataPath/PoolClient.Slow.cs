@@ -9,6 +9,9 @@ internal sealed unsafe partial class PoolClient
     private const int SpinRounds = 8;
     private const int YieldRounds = 32;
     private const int PauseMillisecondsMax = 10;
+    private const int OperationsKept = 16;
+
+    private readonly PageOperation?[] _operations = new PageOperation?[OperationsKept];
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void ReadSlow(GAddr address, Span<byte> destination, ulong stackPage)
@@ -55,9 +58,9 @@ internal sealed unsafe partial class PoolClient
             var access = MakeAtomic(op, address, operand, comparand);
             if (TryAccess(ref access) == LookupResult.Done)
                 return access.Result;
-            var operation = new PageOperation(this, access);
-            Finish(operation);
-            return operation.Result;
+            var operation = RentOperation();
+            operation.Begin(access);
+            return Finish(operation);
         }
         finally
         {
@@ -77,9 +80,18 @@ internal sealed unsafe partial class PoolClient
     private void Transfer(FabricOp op, GAddr address, byte* buffer, long length)
     {
         var done = TransferHere(op, address, buffer, length);
-        if (done < length)
-            Finish(new PageOperation(this, op, [new RangePart { Address = address.Value + (ulong)done, Buffer = buffer + done, Length = length - done }]));
+        if (done == length)
+            return;
+        var operation = RentOperation();
+        operation.Begin(op, new RangePart { Address = address.Value + (ulong)done, Buffer = buffer + done, Length = length - done });
+        Finish(operation);
     }
+
+    /// <summary>One that was used before, if there is any: a remote access allocates nothing then.</summary>
+    private PageOperation RentOperation() =>
+        Interlocked.Exchange(ref _operations[Environment.CurrentManagedThreadId & (OperationsKept - 1)], null) ?? new PageOperation(this);
+
+    private void GiveBack(PageOperation operation) => Volatile.Write(ref _operations[Environment.CurrentManagedThreadId & (OperationsKept - 1)], operation);
 
     /// <summary>Copies page by page as long as they are in the rack; allocates nothing. Returns how many bytes.</summary>
     private long TransferHere(FabricOp op, GAddr address, byte* buffer, long length)
@@ -103,14 +115,17 @@ internal sealed unsafe partial class PoolClient
         return done;
     }
 
-    private void Finish(PageOperation operation)
+    private ulong Finish(PageOperation operation)
     {
         while (true)
         {
             switch (operation.Step())
             {
                 case StepResult.Done:
-                    return;
+                    // One that throws is not used again.
+                    var result = operation.Result;
+                    GiveBack(operation);
+                    return result;
                 case StepResult.Answers:
                     AwaitAnswers(operation.Answers);
                     break;

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Rcmp.Fabric;
 using Rcmp.Regions;
 
@@ -9,40 +11,33 @@ internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, Clien
 {
     private const int CompletionsMax = 32;
 
-    private readonly List<Lane> _lanes = [];
-    private long _lapStarted;
+    // Kept from one run to the next, the first ones being in use.
+    private readonly List<RemoteLane> _lanes = [];
+    private int _open;
 
     /// <summary>Completed accesses of the round.</summary>
     public int Completed { get; private set; }
 
+    /// <summary>When the last of them came.</summary>
+    public long LastAt { get; private set; }
+
     /// <summary>What kept accesses from completing, for the message.</summary>
     public string? Obstacle { get; private set; }
-
-    /// <summary>A connection, and what is to go over it.</summary>
-    private sealed class Lane(int key, LinkConnections home, ClientConnection connection)
-    {
-        public readonly int Key = key;
-        public readonly LinkConnections Home = home;
-        public readonly ClientConnection Connection = connection;
-        public readonly Queue<int> Waiting = new();
-        public bool Broken;
-        public bool HasAbandoned;
-    }
 
     /// <param name="accesses">The accesses of the operation.</param>
     /// <param name="remote">Which of them are remote.</param>
     /// <param name="patience">How long to wait for a connection.</param>
-    public void Run(Span<PageAccess> accesses, List<int> remote, TimeSpan patience)
+    public void Run(Span<PageAccess> accesses, ReadOnlySpan<int> remote, TimeSpan patience)
     {
         Completed = 0;
         Obstacle = null;
         try
         {
             OpenLanes(accesses, remote, patience);
-            _lapStarted = Stopwatch.GetTimestamp();
+            LastAt = Stopwatch.GetTimestamp();
             while (PostAll(accesses))
             {
-                foreach (var lane in _lanes)
+                foreach (var lane in Lanes)
                 {
                     if (lane.Connection.InFlight > 0)
                         Await(lane, accesses);
@@ -51,14 +46,16 @@ internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, Clien
         }
         finally
         {
-            foreach (var lane in _lanes)
+            foreach (var lane in Lanes)
                 Leave(lane);
-            _lanes.Clear();
+            _open = 0;
         }
     }
 
+    private Span<RemoteLane> Lanes => CollectionsMarshal.AsSpan(_lanes)[.._open];
+
     /// <summary>Before any guard is set: connections are never opened under one.</summary>
-    private void OpenLanes(Span<PageAccess> accesses, List<int> remote, TimeSpan patience)
+    private void OpenLanes(Span<PageAccess> accesses, ReadOnlySpan<int> remote, TimeSpan patience)
     {
         foreach (var index in remote)
         {
@@ -74,24 +71,26 @@ internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, Clien
                 }
 
                 // Only the first may wait for a connection: two threads that wait while they hold one might wait for each other.
-                if (home.Take(_lanes.Count == 0 ? patience : TimeSpan.Zero) is not { } connection)
+                if (home.Take(_open == 0 ? patience : TimeSpan.Zero) is not { } connection)
                 {
                     Obstacle ??= home.LastError ?? "a connection to the page's rack (rcmp.client.connections-per-link)";
                     access.NeedsResolve = home.LastError is not null;
                     continue;
                 }
 
-                lane = new Lane(access.LinkSlot, home, connection);
-                _lanes.Add(lane);
+                if (_open == _lanes.Count)
+                    _lanes.Add(new RemoteLane());
+                lane = _lanes[_open++];
+                lane.Begin(access.LinkSlot, home, connection);
             }
 
-            lane.Waiting.Enqueue(index);
+            lane.Add(index);
         }
     }
 
-    private Lane? LaneOf(int linkSlot)
+    private RemoteLane? LaneOf(int linkSlot)
     {
-        foreach (var lane in _lanes)
+        foreach (var lane in Lanes)
         {
             if (lane.Key == linkSlot)
                 return lane;
@@ -100,31 +99,37 @@ internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, Clien
         return null;
     }
 
-    /// <summary>Posts what goes into the windows. False when nothing is in flight any more.</summary>
+    /// <summary>Prepares what goes into the windows. False when nothing is in flight any more.</summary>
     private bool PostAll(Span<PageAccess> accesses)
     {
         var busy = false;
-        foreach (var lane in _lanes)
+        foreach (var lane in Lanes)
         {
-            while (!lane.Broken && lane.Waiting.TryPeek(out var index) && TryPost(lane, ref accesses[index], index))
-                lane.Waiting.Dequeue();
+            if (!lane.Broken && lane.HasWaiting)
+            {
+                lane.Connection.Reserve(lane.WaitingCount);
+                while (lane.HasWaiting && TryPrepare(lane, ref accesses[lane.NextWaiting], lane.NextWaiting))
+                    lane.DropWaiting();
+            }
+
             busy |= lane.Connection.InFlight > 0;
         }
 
-        if (_lanes.Count > 1)
+        if (_open > 1)
         {
-            foreach (var lane in _lanes)
+            // All of them at work before the first is waited for.
+            foreach (var lane in Lanes)
             {
                 if (lane.Connection.InFlight > 0)
-                    lane.Connection.Fabric.Flush();
+                    lane.Send();
             }
         }
 
         return busy;
     }
 
-    /// <summary>False if it must wait for a completion (or for good, if nothing is in flight). True if it is in flight, or is not to go over this connection.</summary>
-    private bool TryPost(Lane lane, ref PageAccess access, int index)
+    /// <summary>False if it must wait for a completion (or for good, if nothing is in flight). True if it goes with the next ones, or is not to go over this connection.</summary>
+    private bool TryPrepare(RemoteLane lane, ref PageAccess access, int index)
     {
         var connection = lane.Connection;
         var token = connection.TryBegin(index);
@@ -147,44 +152,41 @@ internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, Clien
             return true;
         }
 
-        var request = new FabricRequest
-        {
-            Op = access.Op,
-            EpochLow = word.EpochLow,
-            Token = (ulong)token,
-            Page = new PageId(page),
-            Frame = word.Frame,
-            Offset = (uint)(access.Address & ((1UL << view.PageShift) - 1)),
-            Length = access.Length,
-            Buffer = access.Buffer,
-            Operand = access.Operand,
-            Comparand = access.Comparand,
-        };
-        if (!connection.Fabric.TryPost(request))
-        {
-            connection.End(token);
-            lane.Broken = connection.InFlight == 0;
-            return false;
-        }
-
+        ref var request = ref lane.Next();
+        request.Op = access.Op;
+        request.EpochLow = word.EpochLow;
+        request.Token = (ulong)token;
+        request.Page = new PageId(page);
+        request.Frame = word.Frame;
+        request.Offset = (uint)(access.Address & ((1UL << view.PageShift) - 1));
+        request.Length = access.Length;
+        request.Buffer = access.Buffer;
+        request.Operand = access.Operand;
+        request.Comparand = access.Comparand;
         access.State = AccessState.InFlight;
         return true;
     }
 
-    private void Await(Lane lane, Span<PageAccess> accesses)
+    [SkipLocalsInit]
+    private void Await(RemoteLane lane, Span<PageAccess> accesses)
     {
         Span<FabricCompletion> completions = stackalloc FabricCompletion[CompletionsMax];
-        var count = lane.Connection.Fabric.Wait(completions, options.SpinNs, (long)options.OperationDeadline.TotalNanoseconds);
+        var count = lane.Exchange(completions, options.SpinNs, (long)options.OperationDeadline.TotalNanoseconds);
         var now = Stopwatch.GetTimestamp();
-        var share = count == 0 ? 0 : (long)(Stopwatch.GetElapsedTime(_lapStarted, now).TotalNanoseconds / count);
-        _lapStarted = now;
+        var share = count == 0 ? 0 : (now - LastAt) * (1_000_000_000 / Stopwatch.Frequency) / count;
+        LastAt = now;
         foreach (ref readonly var completion in completions[..count])
             Complete(lane, completion, accesses, share);
-        if (count == 0)
-            lane.Broken = true;
+        if (count > 0)
+            return;
+        // Nothing was in flight, and nothing could be sent.
+        lane.Broken = true;
+        foreach (ref readonly var request in lane.Unsent)
+            Complete(lane, new FabricCompletion(request.Token, FabricStatus.NotSent, 0), accesses, 0);
+        lane.DropUnsent();
     }
 
-    private void Complete(Lane lane, in FabricCompletion completion, Span<PageAccess> accesses, long ns)
+    private void Complete(RemoteLane lane, in FabricCompletion completion, Span<PageAccess> accesses, long ns)
     {
         var token = (int)completion.Token;
         ref var access = ref accesses[lane.Connection.AccessOf(token)];
@@ -228,7 +230,7 @@ internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, Clien
         }
     }
 
-    private void Leave(Lane lane)
+    private void Leave(RemoteLane lane)
     {
         // In flight is only what an exception left: nobody would collect it any more.
         for (var token = 0; lane.Connection.InFlight > 0 && token < lane.Connection.Window; token++)
@@ -243,5 +245,6 @@ internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, Clien
             links.Break(lane.Home, lane.Connection, lane.HasAbandoned);
         else
             lane.Home.Return(lane.Connection);
+        lane.End();
     }
 }

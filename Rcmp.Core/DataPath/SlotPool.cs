@@ -59,11 +59,43 @@ internal sealed unsafe class SlotPool
         }
     }
 
+    /// <summary>Slots for those of these places that have none, as far as there are any.</summary>
+    public void TryTake(GuardSlot*[] slots, ReadOnlySpan<int> places)
+    {
+        lock (_lock)
+        {
+            // From the end: those are used first.
+            for (var i = places.Length - 1; i >= 0; i--)
+            {
+                if (slots[places[i]] != null)
+                    continue;
+                if (!_free.TryPop(out var index))
+                    return;
+                slots[places[i]] = Use(index);
+            }
+        }
+    }
+
     /// <summary>Gives a clear slot back.</summary>
     public void Return(GuardSlot* slot)
     {
         lock (_lock)
             _free.Push((int)(slot - _view.Slots));
+    }
+
+    /// <summary>Gives clear slots back; where none is, none was.</summary>
+    public void Return(GuardSlot*[] slots, ReadOnlySpan<int> places)
+    {
+        lock (_lock)
+        {
+            foreach (var place in places)
+            {
+                if (slots[place] == null)
+                    continue;
+                _free.Push((int)(slots[place] - _view.Slots));
+                slots[place] = null;
+            }
+        }
     }
 
     /// <summary>Leaves the slot as it is: its operation's fate is unknown. The daemon clears it when the owner has destroyed the connection.</summary>

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Rcmp.Fabric;
 
 /// <summary>What a request does at the owner.</summary>
@@ -64,7 +66,8 @@ internal unsafe struct FabricRequest
     }
 }
 
-/// <summary>The end of one request.</summary>
+/// <summary>The end of one request. Laid out as the shim's.</summary>
+[StructLayout(LayoutKind.Sequential)]
 internal readonly record struct FabricCompletion(ulong Token, FabricStatus Status, ulong Result);
 
 /// <summary>Why a connection could not be opened.</summary>
@@ -144,4 +147,15 @@ internal interface IFabricConnection : IDisposable
     /// <summary>Sends what is queued and waits for at least one completion: polls <paramref name="spinNs"/>, then sleeps. When the deadline passes, or
     /// the connection is lost, every request in flight completes so. Returns the number of completions, 0 only if nothing was in flight.</summary>
     int Wait(Span<FabricCompletion> completions, long spinNs, long timeoutNs);
+
+    /// <summary>Posts requests, the first <paramref name="posted"/> of them as far as they could be queued, and waits as <see cref="Wait"/> does. What is posted together
+    /// leaves together.</summary>
+    int Exchange(ReadOnlySpan<FabricRequest> requests, out int posted, Span<FabricCompletion> completions, long spinNs, long timeoutNs)
+    {
+        for (posted = 0; posted < requests.Length && TryPost(requests[posted]); posted++)
+        {
+        }
+
+        return Wait(completions, spinNs, timeoutNs);
+    }
 }

@@ -17,12 +17,20 @@ internal sealed unsafe class NativeFabricConnection(FabricConnectionHandle handl
 
     public int Wait(Span<FabricCompletion> completions, long spinNs, long timeoutNs)
     {
-        var room = Math.Min(completions.Length, FabricNative.Window);
-        ArgumentOutOfRangeException.ThrowIfZero(room, nameof(completions));
-        var native = stackalloc FabricNative.Completion[room];
-        var count = FabricNative.rcmp_wait(handle, native, room, spinNs, timeoutNs);
-        for (var i = 0; i < count; i++)
-            completions[i] = new FabricCompletion(native[i].Token, native[i].Status, native[i].Result);
+        ArgumentOutOfRangeException.ThrowIfZero(completions.Length, nameof(completions));
+        fixed (FabricCompletion* first = completions)
+            return FabricNative.rcmp_wait(handle, first, completions.Length, spinNs, timeoutNs);
+    }
+
+    public int Exchange(ReadOnlySpan<FabricRequest> requests, out int posted, Span<FabricCompletion> completions, long spinNs, long timeoutNs)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(completions.Length, nameof(completions));
+        int queued;
+        int count;
+        fixed (FabricRequest* request = requests)
+        fixed (FabricCompletion* first = completions)
+            count = FabricNative.rcmp_exchange(handle, request, requests.Length, &queued, first, completions.Length, spinNs, timeoutNs);
+        posted = queued;
         return count;
     }
 

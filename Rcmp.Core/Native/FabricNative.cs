@@ -40,7 +40,11 @@ internal static unsafe partial class FabricNative
     public static partial void rcmp_flush(FabricConnectionHandle connection);
 
     [LibraryImport(Library)]
-    public static partial int rcmp_wait(FabricConnectionHandle connection, Completion* completions, int max, long spinNs, long timeoutNs);
+    public static partial int rcmp_wait(FabricConnectionHandle connection, FabricCompletion* completions, int max, long spinNs, long timeoutNs);
+
+    [LibraryImport(Library)]
+    public static partial int rcmp_exchange(
+        FabricConnectionHandle connection, FabricRequest* requests, int count, int* posted, FabricCompletion* completions, int max, long spinNs, long timeoutNs);
 
     [LibraryImport(Library)]
     [SuppressGCTransition]
@@ -91,15 +95,6 @@ internal static unsafe partial class FabricNative
         public long TimeoutNs;
         public uint Role;
         public uint Reserved;
-    }
-
-    [StructLayout(LayoutKind.Sequential)]
-    public struct Completion
-    {
-        public ulong Token;
-        public FabricStatus Status;
-        public uint Reserved;
-        public ulong Result;
     }
 
     [StructLayout(LayoutKind.Sequential)]

@@ -34,7 +34,7 @@ internal static unsafe partial class ShimAbi
     /// <summary>In the order of rcmp_layout_echo.</summary>
     internal static IReadOnlyList<(string Name, ulong Value)> Expected() =>
     [
-        ("the ABI version", 6),
+        ("the ABI version", 7),
         ("the region format", RegionLayout.FormatVersion),
         ("the size of a page-table entry", Size<PageTableEntry>()),
         ("the offset of an entry's location", Offset<PageTableEntry>(nameof(PageTableEntry.Location))),
@@ -61,7 +61,7 @@ internal static unsafe partial class ShimAbi
         ("the size of connect options", Size<FabricNative.ConnectOptions>()),
         ("the size of a request", Size<FabricRequest>()),
         ("the offset of a request's buffer", Offset<FabricRequest>(nameof(FabricRequest.Buffer))),
-        ("the size of a completion", Size<FabricNative.Completion>()),
+        ("the size of a completion", Size<FabricCompletion>()),
         ("the size of the counters", Size<FabricNative.Counters>()),
         ("the window", FabricNative.Window),
     ];

@@ -311,6 +311,13 @@ int rcmp_wait(struct rcmp_connection *connection, struct rcmp_completion *comple
     return connection->ops->wait(connection, completions, max, spin_ns, timeout_ns);
 }
 
+int rcmp_exchange(struct rcmp_connection *connection, const struct rcmp_request *requests, int count, int *posted,
+                  struct rcmp_completion *completions, int max, int64_t spin_ns, int64_t timeout_ns) {
+    for (*posted = 0; *posted < count && connection->ops->post(connection, requests + *posted) != 0; (*posted)++) {
+    }
+    return connection->ops->wait(connection, completions, max, spin_ns, timeout_ns);
+}
+
 int rcmp_usable(struct rcmp_connection *connection) { return connection->ops->usable(connection); }
 
 void rcmp_close(struct rcmp_connection *connection) { connection->ops->close(connection); }

@@ -120,6 +120,14 @@ bool rcmp_split_address(const char *rest, char *host, size_t host_size, char *po
 uint32_t rcmp_execute(struct rcmp_server *server, struct rcmp_guard_slot *slot, const struct rcmp_operation *operation, uint8_t *buffer,
                       uint64_t *result);
 uint32_t rcmp_check(const struct rcmp_operation *operation, uint64_t frame_count, uint32_t page_shift);
+/* The bytes of a READ or PULL_FRAME where they are. With RCMP_OK the guard is set until rcmp_take_back, and nobody may look at them after it. */
+struct rcmp_lent {
+    uint8_t *memory;
+    int64_t entry; /* of the page table; -1: there is no guard */
+};
+uint32_t rcmp_lend(struct rcmp_server *server, struct rcmp_guard_slot *slot, const struct rcmp_operation *operation, struct rcmp_lent *lent);
+void rcmp_take_back(struct rcmp_server *server, struct rcmp_guard_slot *slot, const struct rcmp_lent *lent);
+void rcmp_copy_out(uint8_t *to, const uint8_t *from, uint32_t length);
 
 /* The backends. */
 int rcmp_tcp_expose(const struct rcmp_server_options *options, const struct rcmp_region_view *view, struct rcmp_server **server,

@@ -14,7 +14,7 @@
 
 #include "layout.h"
 
-#define RCMP_ABI_VERSION 6
+#define RCMP_ABI_VERSION 7
 #define RCMP_WINDOW 64u
 #define RCMP_KEY_BYTES 16
 
@@ -155,6 +155,11 @@ RCMP_EXPORT void rcmp_flush(struct rcmp_connection *connection);
    were stored; 0 only if nothing was in flight. */
 RCMP_EXPORT int rcmp_wait(struct rcmp_connection *connection, struct rcmp_completion *completions, int max, int64_t spin_ns,
                           int64_t timeout_ns);
+
+/* Posts requests, then waits as rcmp_wait does, in one call: what is posted together leaves together. Of the requests *posted are queued, the first ones; it is less
+   than count if the window is full or the connection is unusable. */
+RCMP_EXPORT int rcmp_exchange(struct rcmp_connection *connection, const struct rcmp_request *requests, int count, int *posted,
+                              struct rcmp_completion *completions, int max, int64_t spin_ns, int64_t timeout_ns);
 
 RCMP_EXPORT int rcmp_usable(struct rcmp_connection *connection);
 

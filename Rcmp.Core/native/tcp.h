@@ -2,6 +2,8 @@
 #ifndef RCMP_TCP_H
 #define RCMP_TCP_H
 
+#include <sched.h>
+
 #include "fabric.h"
 
 #define TCP_MAGIC 0x3143544D50434352ull /* "RCCPMTC1" read as bytes: a stray HTTP request is not this */
@@ -47,13 +49,23 @@ _Static_assert(sizeof(struct tcp_welcome) == 32, "welcome");
 _Static_assert(sizeof(struct tcp_request) == 64, "request");
 _Static_assert(sizeof(struct tcp_answer) == 16, "answer");
 
+/* After so long a poll, whoever else wants the core gets it between two looks: on a machine with few cores the peer may be the one that waits for it. */
+#define RCMP_POLITE_NS 20000
+/* The same once it was. */
+#define RCMP_SHARED_NS 1000
+
+/* Gives the core away; for how long to poll before the next time. Away for long enough for a switch and back, but for no more than what a peer does between two looks:
+   then the peer shares the core, and each poll keeps it from answering. Away for longer: somebody computes, who would take the core each time. */
+static inline int64_t tcp_yield(int64_t now) {
+    sched_yield();
+    int64_t away = rcmp_now_ns() - now;
+    return away > 2000 && away < 100000 ? RCMP_SHARED_NS : RCMP_POLITE_NS;
+}
+
 struct tcp_server;
 struct tcp_thread;
 
 /* A connection on the serving side, owned by one service thread. */
-/* After so long a poll, whoever else wants the core gets it between two looks: on a machine with few cores the peer may be the one that waits for it. */
-#define RCMP_POLITE_NS 20000
-
 struct tcp_peer {
     struct tcp_peer *next, *previous;
     struct tcp_thread *thread;
@@ -71,6 +83,7 @@ struct tcp_peer {
     uint8_t *bounce;
     uint8_t *out;
     size_t out_start, out_end, out_size;
+    size_t out_left; /* unsent after the last try */
 };
 
 /* A service thread: its own epoll set, guard slot and peers. */
@@ -106,6 +119,14 @@ void tcp_peer_free(struct tcp_peer *peer);
 bool tcp_peer_serve(struct tcp_peer *peer, bool *progress);
 static inline size_t tcp_peer_queued(const struct tcp_peer *peer) { return peer->out_end - peer->out_start; }
 bool tcp_peer_blocked(const struct tcp_peer *peer);
+
+/* tcp_output.c */
+/* Room at the end of the output; NULL if there is no memory. */
+uint8_t *tcp_out_reserve(struct tcp_peer *peer, size_t bytes);
+/* Sends as much as the socket takes. False if the peer is lost. */
+bool tcp_out_flush(struct tcp_peer *peer);
+/* Answers, with bytes of a frame behind: what the socket does not take of them is copied, so that they may change afterwards. False as above. */
+bool tcp_out_frame(struct tcp_peer *peer, const struct tcp_answer *head, const uint8_t *memory, uint32_t length);
 
 void tcp_tune(int fd);
 

@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #define IN_BYTES (32u << 10)
-/* With more than this unsent the peer's requests wait: a peer that does not drain its answers costs a bounded buffer. */
-#define OUT_HIGH (256u << 10)
-#define OUT_FIRST (16u << 10)
 /* Other peers of the thread get their turn after as many receives. */
 #define ROUNDS_MAX 16
+/* A read of so many bytes is not copied first, unless it must be. READ_ROW is shorter, and so always copied. */
+#define LENT_BYTES (16u << 10)
+#define EARLY_BYTES (32u << 10)
 
 static uint32_t page_size_of(const struct tcp_peer *peer) { return 1u << peer->thread->server->base.view.page_shift; }
 
@@ -46,47 +46,6 @@ void tcp_peer_free(struct tcp_peer *peer) {
     free(peer);
 }
 
-bool tcp_peer_blocked(const struct tcp_peer *peer) { return tcp_peer_queued(peer) > OUT_HIGH; }
-
-/* Room at the end of the output. */
-static uint8_t *out_reserve(struct tcp_peer *peer, size_t bytes) {
-    if (peer->out_start == peer->out_end)
-        peer->out_start = peer->out_end = 0;
-    if (peer->out_size - peer->out_end < bytes) {
-        size_t queued = tcp_peer_queued(peer);
-        if (peer->out_start != 0) {
-            memmove(peer->out, peer->out + peer->out_start, queued);
-            peer->out_start = 0;
-            peer->out_end = queued;
-        }
-        size_t size = peer->out_size != 0 ? peer->out_size : OUT_FIRST;
-        while (size - queued < bytes)
-            size *= 2;
-        if (size != peer->out_size) {
-            uint8_t *grown = realloc(peer->out, size);
-            if (grown == NULL)
-                return NULL;
-            peer->out = grown;
-            peer->out_size = size;
-        }
-    }
-    return peer->out + peer->out_end;
-}
-
-static bool flush(struct tcp_peer *peer) {
-    while (peer->out_start != peer->out_end) {
-        ssize_t sent = send(peer->fd, peer->out + peer->out_start, tcp_peer_queued(peer), MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent < 0) {
-            if (errno == EINTR)
-                continue;
-            return errno == EAGAIN || errno == EWOULDBLOCK;
-        }
-        peer->out_start += (size_t)sent;
-    }
-    peer->out_start = peer->out_end = 0;
-    return true;
-}
-
 /* Answers the introduction. False closes the connection, after the refusal has left if it can. */
 static bool greet(struct tcp_peer *peer, const struct tcp_greeting *greeting) {
     struct tcp_server *server = peer->thread->server;
@@ -96,7 +55,7 @@ static bool greet(struct tcp_peer *peer, const struct tcp_greeting *greeting) {
         if (refusal == RCMP_ADMITTED && server_of_peer_is_full(server))
             refusal = RCMP_TOO_MANY;
     }
-    struct tcp_welcome *welcome = (struct tcp_welcome *)out_reserve(peer, sizeof *welcome);
+    struct tcp_welcome *welcome = (struct tcp_welcome *)tcp_out_reserve(peer, sizeof *welcome);
     if (welcome == NULL)
         return false;
     *welcome = (struct tcp_welcome){.magic = TCP_MAGIC,
@@ -106,7 +65,7 @@ static bool greet(struct tcp_peer *peer, const struct tcp_greeting *greeting) {
     peer->out_end += sizeof *welcome;
     if (refusal != RCMP_ADMITTED) {
         rcmp_count(&server->base.counters.refused, 1);
-        flush(peer);
+        tcp_out_flush(peer);
         return false;
     }
     peer->hello = greeting->hello;
@@ -115,6 +74,18 @@ static bool greet(struct tcp_peer *peer, const struct tcp_greeting *greeting) {
     __atomic_add_fetch(&server->admitted, 1, __ATOMIC_RELAXED);
     rcmp_count(&server->base.counters.connections, 1);
     return true;
+}
+
+/* A long read: sent from where the bytes are, under the guard and as far as the socket takes them. What it does not take is copied before the guard is cleared. */
+static bool answer_lent(struct tcp_peer *peer, const struct rcmp_operation *operation, struct tcp_answer head) {
+    struct tcp_thread *thread = peer->thread;
+    struct rcmp_lent lent;
+    head.status = rcmp_lend(&thread->server->base, thread->slot, operation, &lent);
+    if (head.status != RCMP_OK)
+        return tcp_out_frame(peer, &head, NULL, 0);
+    bool fine = tcp_out_frame(peer, &head, lent.memory, operation->length);
+    rcmp_take_back(&thread->server->base, thread->slot, &lent);
+    return fine;
 }
 
 /* Executes a request whose payload, if any, is complete, and queues the answer. */
@@ -129,17 +100,20 @@ static bool answer(struct tcp_peer *peer, const struct tcp_request *request, uin
                                        .length = request->length,
                                        .operand = request->operand,
                                        .comparand = request->comparand};
+    struct tcp_answer head = {.tag = request->tag};
     uint32_t bytes = rcmp_answer_bytes(request->op, request->length);
+    if (bytes >= LENT_BYTES)
+        return answer_lent(peer, &operation, head);
     if (bytes != 0 && rcmp_check(&operation, server->view.frame_count, server->view.page_shift) != RCMP_OK)
         bytes = 0;
-    uint8_t *out = out_reserve(peer, sizeof(struct tcp_answer) + bytes);
+    uint8_t *out = tcp_out_reserve(peer, sizeof head + bytes);
     if (out == NULL)
         return false;
-    struct tcp_answer head = {.tag = request->tag};
     head.status = rcmp_execute(server, peer->thread->slot, &operation, payload != NULL ? payload : out + sizeof head, &head.result);
     memcpy(out, &head, sizeof head);
     peer->out_end += sizeof head + (head.status == RCMP_OK ? bytes : 0);
-    return true;
+    /* What is much is on its way while the next requests are executed. */
+    return tcp_peer_queued(peer) - peer->out_left < EARLY_BYTES || tcp_out_flush(peer);
 }
 
 /* Begins a write that does not fit the input buffer; the rest of it is received where it is wanted. */
@@ -222,14 +196,19 @@ static bool process(struct tcp_peer *peer) {
 }
 
 bool tcp_peer_serve(struct tcp_peer *peer, bool *progress) {
+    bool drained = false;
     for (int round = 0;;) {
-        if (!process(peer) || !flush(peer))
+        if (!process(peer))
+            return false;
+        bool last = drained || round++ >= ROUNDS_MAX;
+        /* Answers to a train of writes leave together, when all that has come is dealt with. */
+        if ((last || tcp_peer_blocked(peer)) && !tcp_out_flush(peer))
             return false;
         if (tcp_peer_blocked(peer))
             return true;
         if (peer->stopped)
             continue;
-        if (round++ == ROUNDS_MAX)
+        if (last)
             return true;
         uint8_t *to = peer->large ? peer->bounce + peer->large_have : peer->in + peer->in_end;
         uint32_t room = peer->large ? peer->large_request.length - peer->large_have : IN_BYTES - peer->in_end;
@@ -239,14 +218,13 @@ bool tcp_peer_serve(struct tcp_peer *peer, bool *progress) {
         if (got < 0) {
             if (errno == EINTR)
                 continue;
-            return errno == EAGAIN || errno == EWOULDBLOCK;
+            return (errno == EAGAIN || errno == EWOULDBLOCK) && tcp_out_flush(peer);
         }
         *progress = true;
         if (peer->large)
             peer->large_have += (uint32_t)got;
         else
             peer->in_end += (uint32_t)got;
-        if ((uint32_t)got < room)
-            round = ROUNDS_MAX; /* drained: serve this, and do not ask again */
+        drained = (uint32_t)got < room; /* serve this, and do not ask again */
     }
 }

@@ -8,7 +8,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,7 +238,7 @@ static bool handle_events(struct tcp_thread *thread, int timeout_ms) {
 
 static void *service_main(void *argument) {
     struct tcp_thread *thread = argument;
-    int64_t spin_ns = thread->server->base.spin_ns;
+    int64_t spin_ns = thread->server->base.spin_ns, polite_ns = RCMP_POLITE_NS;
     int64_t last = rcmp_now_ns(), swept = last;
     unsigned round = 0;
     while (!thread->stop) {
@@ -261,8 +260,8 @@ static void *service_main(void *argument) {
         }
         if (active)
             last = now;
-        else if (spin && now - last > RCMP_POLITE_NS)
-            sched_yield();
+        else if (spin && now - last > polite_ns)
+            polite_ns = tcp_yield(now);
     }
     run_destroy(thread, &(struct rcmp_filter){.kind = RCMP_FILTER_ALL});
     return NULL;

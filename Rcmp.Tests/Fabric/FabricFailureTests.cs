@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using Rcmp.Fabric;
 
 namespace Rcmp.Tests.Fabric;
@@ -8,8 +6,6 @@ namespace Rcmp.Tests.Fabric;
 /// <summary>An owner that dies, hangs or talks nonsense gives clean errors in time.</summary>
 public sealed class FabricFailureTests
 {
-    private const int WelcomeBytes = 32;
-
     [Fact]
     public async Task ADeadlineEndsEverythingInFlightAndTheConnection()
     {
@@ -109,64 +105,6 @@ public sealed class FabricFailureTests
             var start = Stopwatch.GetTimestamp();
             Assert.Equal(FabricConnectStatus.Unreachable, (await silent.TryConnectAsync(TimeSpan.FromMilliseconds(200))).Status);
             Assert.InRange(Stopwatch.GetElapsedTime(start).TotalMilliseconds, 195, 3000);
-        }
-    }
-
-    /// <summary>A listener that welcomes one connection and then does what the test says.</summary>
-    private sealed class FakeOwner : IDisposable
-    {
-        private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        private readonly int _pageShift;
-        private Socket? _peer;
-
-        public FakeOwner(int pageShift = 12)
-        {
-            _pageShift = pageShift;
-            _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            _listener.Listen();
-        }
-
-        public async Task<FabricCaller> ConnectAsync(ServedMemory served)
-        {
-            var connecting = TryConnectAsync(TimeSpan.FromSeconds(5));
-            Accept();
-            Receive(64);
-            var welcome = new byte[WelcomeBytes];
-            BitConverter.TryWriteBytes(welcome, 0x3143_544D_5043_4352UL);
-            BitConverter.TryWriteBytes(welcome.AsSpan(12), _pageShift);
-            BitConverter.TryWriteBytes(welcome.AsSpan(16), 8UL);
-            Send(welcome);
-            var (status, connection) = await connecting;
-            Assert.Equal(FabricConnectStatus.Ok, status);
-            return new FabricCaller(served, connection!);
-        }
-
-        public Task<(FabricConnectStatus Status, IFabricConnection? Connection)> TryConnectAsync(TimeSpan timeout)
-        {
-            var record = new Rcmp.Protocol.LinkRecord(1, ServedMemory.Link(), Guid.NewGuid(), $"tcp://{_listener.LocalEndPoint}");
-            return Task.Run(() =>
-            {
-                var status = new NativeFabric().TryConnect(record, 1, ConnectionRole.Client, timeout, out var connection, out _);
-                return (status, connection);
-            });
-        }
-
-        public void Accept() => _peer = _listener.Accept();
-
-        public void Receive(int count)
-        {
-            for (var have = 0; have < count;)
-                have += _peer!.Receive(new byte[count - have]);
-        }
-
-        public void Send(byte[] bytes) => _peer!.Send(bytes);
-
-        public void Close() => _peer!.Dispose();
-
-        public void Dispose()
-        {
-            _peer?.Dispose();
-            _listener.Dispose();
         }
     }
 }

@@ -160,12 +160,14 @@ public sealed class FabricFuzzTests
         }
     }
 
-    /// <summary>The server's own sources under the address and undefined-behaviour sanitizers, with peers that send the like of the above.</summary>
+    /// <summary>The backend's own sources under the address and undefined-behaviour sanitizers, with peers that send the like of the above, and with an owner that answers so.</summary>
     [Theory]
     [Trait("Tier", "long")]
-    [InlineData(12)]
-    [InlineData(21)]
-    public void TheSanitizersFindNothingInTheServer(int pageShift)
+    [InlineData("fuzz_tcp.c", 2000, 12)]
+    [InlineData("fuzz_tcp.c", 2000, 21)]
+    [InlineData("fuzz_tcp_client.c", 300, 12)]
+    [InlineData("fuzz_tcp_client.c", 60, 18)]
+    public void TheSanitizersFindNothing(string source, int connections, int pageShift)
     {
         var folder = Directory.CreateTempSubdirectory("rcmp-fuzz-");
         try
@@ -175,13 +177,13 @@ public sealed class FabricFuzzTests
             string[] arguments =
             [
                 "-std=gnu11", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-pthread", "-I", native, "-o", program,
-                Path.Combine(Repository.SourceTree.Root, "Rcmp.Tests", "native", "fuzz_tcp.c"), .. Directory.GetFiles(native, "*.c"), "-ldl",
+                Path.Combine(Repository.SourceTree.Root, "Rcmp.Tests", "native", source), .. Directory.GetFiles(native, "*.c"), "-ldl",
             ];
             var (built, messages) = Run("gcc", arguments);
             if (built != 0 && messages.Contains("cannot find -lasan", StringComparison.Ordinal)) Assert.Skip("gcc has no address sanitizer here (package libasan)");
             Assert.True(built == 0, messages);
             var seed = Environment.TickCount;
-            var (code, output) = Run(program, [$"{seed}", "2000", $"{pageShift}"]);
+            var (code, output) = Run(program, [$"{seed}", $"{connections}", $"{pageShift}"]);
             Assert.True(code == 0, $"seed {seed}: {output}");
         }
         finally

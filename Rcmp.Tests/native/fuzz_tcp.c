@@ -62,6 +62,26 @@ static bool push(int fd, const void *bytes, size_t length) {
     return true;
 }
 
+/* What leaves together: nothing, one request or many, in any case when it is full. */
+static uint8_t gathered[256 << 10];
+static size_t gathered_bytes;
+
+static bool push_gathered(int fd) {
+    size_t length = gathered_bytes;
+    gathered_bytes = 0;
+    return push(fd, gathered, length);
+}
+
+static bool gather(int fd, const void *bytes, size_t length, bool often) {
+    if (gathered_bytes + length > sizeof gathered && !push_gathered(fd))
+        return false;
+    if (length > sizeof gathered)
+        return push(fd, bytes, length);
+    memcpy(gathered + gathered_bytes, bytes, length);
+    gathered_bytes += length;
+    return (often ? below(2) : below(20)) != 0 || push_gathered(fd);
+}
+
 static void drain(int fd) {
     uint8_t bytes[65536];
     for (int i = 0; i < 40 && recv(fd, bytes, sizeof bytes, 0) > 0; i++) {
@@ -90,6 +110,8 @@ static void one_connection(int port, const uint8_t *key, uint32_t page_size) {
     struct tcp_greeting greeting = greeting_of(key);
     if (below(8) == 0)
         damage(&greeting, 0, sizeof greeting);
+    bool often = below(2) == 0;
+    gathered_bytes = 0;
     bool open = push(fd, &greeting, below(20) == 0 ? below(sizeof greeting) : sizeof greeting);
     uint8_t *payload = malloc((size_t)page_size + 64);
     check(payload != NULL, "memory");
@@ -106,12 +128,17 @@ static void one_connection(int port, const uint8_t *key, uint32_t page_size) {
             damage(&request, RCMP_KEY_BYTES, sizeof request);
         if (below(80) == 0)
             damage(&request, 0, RCMP_KEY_BYTES);
-        open = push(fd, &request, sizeof request);
+        open = gather(fd, &request, sizeof request, often);
         if (open && request.op == RCMP_WRITE && request.length <= page_size + 64)
-            open = push(fd, payload, below(12) == 0 ? below(page_size) : request.length);
+            open = gather(fd, payload, below(12) == 0 ? below(page_size) : request.length, often);
         if (below(4) == 0)
             drain(fd);
     }
+    /* All of the rest, or half of it. */
+    if (open && below(4) == 0)
+        gathered_bytes /= 2;
+    if (open)
+        push_gathered(fd);
     if (below(2) == 0)
         drain(fd);
     free(payload);
