@@ -26,7 +26,7 @@ internal sealed partial class SimulateCommand
     private readonly Option<bool> _quick = new("--quick") { Description = "With --scale: the two smallest sizes of each series." };
     private readonly Option<long?> _hot = SharedOptions.Count("--hot", "With --scale: pages that a rack uses most (default 1000).", 1, 1_000_000);
     private readonly Option<long?> _rate = SharedOptions.Count("--rate", "With --scale: accesses a second of each client (default 2500).", 1, 10_000_000);
-    private readonly Option<Duration?> _warmup = SharedOptions.Time("--warmup", "With --scale: simulated time before the measurement; its first second is reported by itself (default 5s).");
+    private readonly Option<Duration?> _warmup = SharedOptions.Time("--warmup", "With --scale: simulated time before the measurement; its first second is reported by itself (default 3s).");
     private readonly Option<Duration?> _measured = SharedOptions.Time("--measured", "With --scale: simulated time that is measured (default 1s).");
     private readonly Option<Duration?> _message = SharedOptions.Time("--message", "With --scale: what a control message takes from one process to another (default 300us).");
     private readonly Option<Duration?> _messageCpu = SharedOptions.Time("--message-cpu", "With --scale: what it takes of a core at each end (default 15us).");

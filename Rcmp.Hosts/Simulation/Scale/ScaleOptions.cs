@@ -9,7 +9,7 @@ internal sealed record ScaleOptions
 
     /// <summary>Bytes of this process that a page, and a rack, cost at most; measured, with the garbage of growing tables.</summary>
     private const long BytesPerPage = 450;
-    private const long BytesPerRack = 1 << 20;
+    private const long BytesPerRack = 6 << 20;
 
     public int Racks { get; init; } = 4;
 
@@ -26,7 +26,7 @@ internal sealed record ScaleOptions
     public int AccessesPerSecond { get; init; } = 2_500;
 
     /// <summary>From the clients' start; its first second is reported by itself.</summary>
-    public double WarmupSeconds { get; init; } = 5;
+    public double WarmupSeconds { get; init; } = 3;
 
     /// <summary>After the warm-up.</summary>
     public double Seconds { get; init; } = 1;
@@ -47,8 +47,8 @@ internal sealed record ScaleOptions
 
     public long MemoryBytes => (Pages * BytesPerPage) + (Racks * BytesPerRack);
 
-    /// <summary>On a machine like the one that this was measured on: pages are made, accesses counted, and each rack reports heat to each shard.</summary>
-    public double ExpectedSeconds => 1 + (Pages * 2e-6) + ((WarmupSeconds + Seconds) * Racks * ((Clients * AccessesPerSecond * 3e-7) + 0.01));
+    /// <summary>On a machine like the one that this was measured on: accesses make messages, and those of many racks find nothing in a processor's caches.</summary>
+    public double ExpectedSeconds => 1 + (Pages * 1e-6) + ((WarmupSeconds + Seconds) * Racks * Clients * AccessesPerSecond * (3e-6 + (Racks * 3e-8)));
 
     public void Validate()
     {

@@ -24,7 +24,7 @@ internal sealed record ScaleSweep(string Name, string Growing, Func<ScalePoint, 
     private const long PagesPerRack = 4096;
 
     /// <summary>And their clients are slower: a thousand of them would take too long to simulate.</summary>
-    private const int SlowerBy = 5;
+    private const int SlowerBy = 10;
 
     /// <summary>A quick series is for tests and for a first look.</summary>
     private const int QuickSizes = 2;

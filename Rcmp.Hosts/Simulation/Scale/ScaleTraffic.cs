@@ -18,9 +18,14 @@ internal sealed class ScaleServer
     /// <summary>On this machine, in the state machine.</summary>
     public long HandlingNs { get; private set; }
 
-    public void Forget() => (Messages, Handled, HandlingNs) = (0, 0, 0);
+    public long CodecNs { get; private set; }
+
+    public void Forget() => (Messages, Handled, HandlingNs, CodecNs) = (0, 0, 0, 0);
 
     public void CountSent() => Messages++;
+
+    /// <summary>Of a message that is so long that the cost of messages in general does not cover it.</summary>
+    public void CountCodec(long ns) => CodecNs += ns;
 
     /// <summary>When it has a message in hand that arrives then: messages before it are served first.</summary>
     public long Serve(long arrivesNs, long costNs)
@@ -36,7 +41,7 @@ internal sealed class ScaleServer
         HandlingNs += (long)Stopwatch.GetElapsedTime(sinceTimestamp).TotalNanoseconds;
     }
 
-    public double Load(long messageCpuNs, double seconds) => ((Messages * (double)messageCpuNs) + HandlingNs) / (seconds * 1e9);
+    public double Load(long messageCpuNs, double seconds) => ((Messages * (double)messageCpuNs) + HandlingNs + CodecNs) / (seconds * 1e9);
 }
 
 /// <summary>What a window of time has counted.</summary>
