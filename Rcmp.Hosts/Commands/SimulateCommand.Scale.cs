@@ -22,7 +22,7 @@ internal sealed partial class SimulateCommand
     private readonly Option<IReadOnlyList<string>?> _sweep = SharedOptions.Choices(
         "--sweep", "With --scale: let this grow, and keep the others as they are or as --racks, --pages, --clients and --hot say (default: each in turn).", ScaleSweep.Names);
 
-    private readonly Option<bool> _full = new("--full") { Description = "With --scale: the largest sizes too, 10000000 pages and 1000 racks; some minutes each, and up to 5 GiB of memory." };
+    private readonly Option<bool> _full = new("--full") { Description = "With --scale: the largest sizes too, 10000000 pages and 1000 racks; some ten minutes in all, and up to 8 GiB of memory." };
     private readonly Option<bool> _quick = new("--quick") { Description = "With --scale: the two smallest sizes of each series." };
     private readonly Option<long?> _hot = SharedOptions.Count("--hot", "With --scale: pages that a rack uses most (default 1000).", 1, 1_000_000);
     private readonly Option<long?> _rate = SharedOptions.Count("--rate", "With --scale: accesses a second of each client (default 2500).", 1, 10_000_000);
@@ -52,7 +52,7 @@ internal sealed partial class SimulateCommand
 
         Action<string> say = (json ? context.Error : context.Out).WriteLine;
         var expected = TimeSpan.FromSeconds(sweeps.SelectMany(sweep => sweep.Sizes).Sum(size => size.ExpectedSeconds));
-        if (expected > TimeSpan.FromMinutes(1)) say($"This takes about {expected.TotalMinutes:0} minutes.");
+        if (expected > TimeSpan.FromMinutes(1)) say($"This takes some {Math.Ceiling(expected.TotalMinutes):0} minutes.");
         var run = new ScaleRun(say, TerminalProgress.For(context));
         List<ScalePoint> points = [];
         var ok = false;

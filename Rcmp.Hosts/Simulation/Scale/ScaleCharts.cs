@@ -14,41 +14,35 @@ internal sealed class ScaleCharts(ScaleSweep sweep, IReadOnlyList<ScalePoint> po
         Lines("messages", "Directory messages", "messages of the directory an access", Plain,
             ("all, first second", p => p.FirstDirectoryMessagesPerAccess), ("all, after the warm-up", p => p.DirectoryMessagesPerAccess), ("heat", p => p.HeatMessagesPerAccess),
             ("first touches", p => p.ResolveMessagesPerAccess), ("moves", p => p.MoveMessagesPerAccess)),
-        Lines("load", "How busy they are", "share of one core", Percent,
+        Lines("load", "Load", "share of one core", Percent,
             ("busiest shard", p => p.BusiestShardLoad), ("busiest rack's daemon", p => p.BusiestRackLoad), ("master", p => p.MasterLoad), ("a whole core", _ => 1)),
-        Lines("traffic", "Control traffic and moves", "", PerSecond,
+        Lines("traffic", "Control traffic and moves", "traffic", PerSecond,
             ("moved pages, a rack", p => p.BytesMovedPerRackSecond), ("heat reports, a rack", p => p.HeatBytesPerRackSecond), ("registrations, the master", p => p.MasterBytesPerSecond)),
-        Lines("memory", "Memory for a page", "", Bytes,
+        Lines("memory", "Memory for a page", "memory", Bytes,
             ("region's tables", p => p.RegionBytesPerPage), ("rack's daemon", p => p.DaemonBytesPerPage), ("both daemons, for a reference", p => p.DaemonBytesPerReference), ("directory, for a shared page", p => p.DirectoryBytesPerPage)),
-        Lines("rebuild", "Rebuilding a shard of the directory", "simulated time", Latency.Short, ("all 64 shards at once", p => p.RebuildSeconds * NanosecondsPerSecond)),
+        Lines("rebuild", "Rebuilding the directory", "simulated time", Latency.Short, ("all 64 shards at once", p => p.RebuildSeconds * NanosecondsPerSecond)),
     ];
 
     private Chart Lines(string name, string title, string label, Func<double, string> format, params (string Name, Func<ScalePoint, double> Of)[] lines) => new()
     {
         Name = $"scale-{sweep.Name}-{name}",
-        Title = $"{title} by {sweep.Growing} ({Fixed})",
-        X = new ChartAxis(sweep.Growing, Round, Logarithmic: true, [.. points.Select(sweep.Of)]),
+        Title = $"{title} by {sweep.Growing}",
+        // A longer title would not fit.
+        X = new ChartAxis($"{sweep.Growing} ({Fixed})", Round, Logarithmic: true, [.. points.Select(sweep.Of)]),
         Y = new ChartAxis(label, format, Logarithmic: true),
         Series = [.. lines.Select((line, color) => new ChartSeries(line.Name, [.. points.Select(p => new ChartPoint(sweep.Of(p), line.Of(p)))], color))],
     };
 
     /// <summary>What all sizes have in common.</summary>
-    private string Fixed
+    public string Fixed
     {
         get
         {
-            var parts = new List<string>();
-            Add(p => p.Racks, "racks");
-            Add(p => p.Pages, "pages");
-            Add(p => p.Clients, "clients a rack");
-            Add(p => p.HotPages, "hot pages a rack");
-            Add(p => p.AccessesPerRackSecond, "accesses a second and rack");
-            return string.Join(", ", parts);
-
-            void Add(Func<ScalePoint, double> of, string name)
-            {
-                if (points.Select(of).Distinct().Count() == 1) parts.Add($"{Round(of(points[0]))} {name}");
-            }
+            (Func<ScalePoint, double> Of, string Name)[] numbers =
+            [
+                (p => p.Racks, "racks"), (p => p.Pages, "pages"), (p => p.Clients, "clients a rack"), (p => p.HotPages, "hot pages a rack"), (p => p.AccessesPerRackSecond, "accesses/s a rack"),
+            ];
+            return string.Join(", ", numbers.Where(n => points.Select(n.Of).Distinct().Count() == 1).Select(n => $"{Round(n.Of(points[0]))} {n.Name}"));
         }
     }
 

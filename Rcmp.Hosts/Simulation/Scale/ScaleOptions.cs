@@ -8,7 +8,7 @@ internal sealed record ScaleOptions
     private const int PagesPerRackMin = 64;
 
     /// <summary>Bytes of this process that a page, and a rack, cost at most; measured, with the garbage of growing tables.</summary>
-    private const long BytesPerPage = 450;
+    private const long BytesPerPage = 300;
     private const long BytesPerRack = 6 << 20;
 
     public int Racks { get; init; } = 4;
@@ -47,8 +47,9 @@ internal sealed record ScaleOptions
 
     public long MemoryBytes => (Pages * BytesPerPage) + (Racks * BytesPerRack);
 
-    /// <summary>On a machine like the one that this was measured on: accesses make messages, and those of many racks find nothing in a processor's caches.</summary>
-    public double ExpectedSeconds => 1 + (Pages * 1e-6) + ((WarmupSeconds + Seconds) * Racks * Clients * AccessesPerSecond * (3e-6 + (Racks * 3e-8)));
+    /// <summary>On a machine like the one that this was measured on: a rack takes a twentieth of a second for each simulated one, more with its clients' accesses, and more among many, which find
+    /// nothing in the processor's caches.</summary>
+    public double ExpectedSeconds => 0.5 + (Pages * 1e-6) + ((WarmupSeconds + Seconds) * Racks * (0.05 + (1e-6 * Clients * AccessesPerSecond) + (Racks * 7e-5)));
 
     public void Validate()
     {

@@ -13,8 +13,8 @@ internal sealed partial class ScaleRack
     private const int UniformOneIn = 20;
     private const double Theta = 0.99;
     private const long BurstNs = 1_000_000;
-    private const long SampleNs = 20_000_000;
-    private const long RegisterWithinNs = 900_000_000;
+    public const long SampleNs = 20_000_000;
+    private const long RegisterWithinNs = 2_000_000_000;
 
     private readonly ScaleWorld _world;
     private readonly ScaleOptions _options;
@@ -57,13 +57,11 @@ internal sealed partial class ScaleRack
     /// <summary>Of one turn.</summary>
     public double SampleMeanNs => _samples == 0 ? 0 : (double)_samplingNs / _samples;
 
-    public double SamplingNs => _samplingNs;
-
     public void Start()
     {
         _core!.Start(_world.NowNs, this);
         _core.Handle(new FabricExposed(new Guid(Id.Value, 0, 0, new byte[8]), $"local://{Id}"), _world.NowNs, this);
-        // Each at a time of its own, as racks are in a pool that has run for long.
+        // Each at a time of its own within the interval of registrations, as racks are in a pool that has run for long.
         _world.Later(_random.Between(0, RegisterWithinNs), () => Happen(new NodeJoined(Id.ToString())));
         _world.Add(_random.Between(0, SampleNs), SimEventKind.RackSample, this);
     }

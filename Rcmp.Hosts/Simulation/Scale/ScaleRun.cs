@@ -9,29 +9,41 @@ internal sealed class ScaleRun(Action<string> say, IBenchProgress progress)
 {
     private static readonly TimeSpan Refresh = TimeSpan.FromMilliseconds(250);
 
-    private static readonly (string Title, Func<ScalePoint, string> Of)[] Columns =
+    private static readonly (string Title, Func<ScalePoint, string> Of)[] Messages =
     [
-        ("racks", p => Counts.Short(p.Racks)),
-        ("pages", p => Counts.Short(p.Pages)),
-        ("clients", p => Counts.Short(p.Clients)),
-        ("hot", p => Counts.Short(p.HotPages)),
         ("rack hits", p => Percent(p.RackHitShare)),
-        ("messages/access: first second", p => Text(p.FirstDirectoryMessagesPerAccess)),
+        ("directory messages an access: first second", p => Text(p.FirstDirectoryMessagesPerAccess)),
         ("then", p => Text(p.DirectoryMessagesPerAccess)),
-        ("of them heat", p => Text(p.HeatMessagesPerAccess)),
+        ("heat", p => Text(p.HeatMessagesPerAccess)),
         ("first touches", p => Text(p.ResolveMessagesPerAccess)),
-        ("busiest shard", p => $"{Counts.Short(p.BusiestShardMessagesPerSecond)}/s, {Percent(p.BusiestShardLoad)}"),
-        ("rack's daemon", p => Percent(p.BusiestRackLoad)),
-        ("master", p => $"{Percent(p.MasterLoad)}, {Bytes(p.MasterBytesPerSecond)}/s"),
+        ("moves", p => Text(p.MoveMessagesPerAccess)),
         ("moves/s", p => Counts.Short(p.MovesPerSecond)),
         ("moved, a rack", p => Bytes(p.BytesMovedPerRackSecond) + "/s"),
-        ("heat reports, a rack", p => Bytes(p.HeatBytesPerRackSecond) + "/s"),
+        ("heat reports, a rack", p => $"{Counts.Short(p.HeatMessagesPerRackSecond)}/s, {Bytes(p.HeatBytesPerRackSecond)}/s"),
+    ];
+
+    private static readonly (string Title, Func<ScalePoint, string> Of)[] Loads =
+    [
+        ("of a core: busiest shard", p => $"{Percent(p.BusiestShardLoad)} ({Counts.Short(p.BusiestShardMessagesPerSecond)}/s)"),
+        ("rack's daemon", p => Percent(p.BusiestRackLoad)),
+        ("master", p => Percent(p.MasterLoad)),
+        ("registrations", p => Bytes(p.MasterBytesPerSecond) + "/s"),
+        ("a join", p => Bytes(p.JoinBytes)),
+        ("handling: shard", p => Latency.Short(p.ShardHandlingNs)),
+        ("rack", p => Latency.Short(p.RackHandlingNs)),
+        ("master", p => Latency.Short(p.MasterHandlingNs)),
+        ("rebuild", p => $"{Counts.Short(p.RebuildMessagesPerShard)} messages a shard, {Latency.Short(p.RebuildSeconds * 1e9)}"),
+    ];
+
+    private static readonly (string Title, Func<ScalePoint, string> Of)[] Memory =
+    [
         ("region/page", p => Bytes(p.RegionBytesPerPage)),
         ("daemon/page", p => Bytes(p.DaemonBytesPerPage)),
         ("daemons/reference", p => Bytes(p.DaemonBytesPerReference)),
+        ("references, a rack", p => Counts.Short(p.ReferencesPerRack)),
         ("directory/shared page", p => Bytes(p.DirectoryBytesPerPage)),
-        ("rebuild of a shard", p => $"{Counts.Short(p.RebuildMessagesPerShard)} messages, {Latency.Short(p.RebuildSeconds * 1e9)}"),
-        ("a join", p => Bytes(p.JoinBytes)),
+        ("shared pages", p => Counts.Short(p.SharedPages)),
+        ("simulated in", p => Latency.Short(p.WallSeconds * 1e9)),
     ];
 
     /// <summary>The sizes of a series that are done are told as they come: whoever ends a long run keeps them.</summary>
@@ -46,9 +58,20 @@ internal sealed class ScaleRun(Action<string> say, IBenchProgress progress)
             done(point);
         }
 
-        foreach (var line in PlainTable.Lines([.. Columns.Select(c => c.Title)], [.. points.Select(p => Columns.Select(c => c.Of(p)).ToArray())])) say(line);
+        say($"{(sweep.Sizes.Count > 1 ? $"By {sweep.Growing}" : "One size")} ({new ScaleCharts(sweep, points).Fixed}):");
+        foreach (var columns in new[] { Messages, Loads, Memory })
+        {
+            say("");
+            string[] titles = [.. sweep.Sizes.Count > 1 ? [sweep.Name] : Array.Empty<string>(), .. columns.Select(c => c.Title)];
+            foreach (var line in PlainTable.Lines(titles, [.. points.Select(p => Row(sweep, columns, p))])) say(line);
+        }
+
+        say("");
         return points;
     }
+
+    private static string[] Row(ScaleSweep sweep, (string Title, Func<ScalePoint, string> Of)[] columns, ScalePoint point) =>
+        [.. sweep.Sizes.Count > 1 ? [Counts.Short(sweep.Of(point))] : Array.Empty<string>(), .. columns.Select(c => c.Of(point))];
 
     private static async Task<ScalePoint> RunAsync(ScaleOptions size, Action<double> share, CancellationToken ct)
     {

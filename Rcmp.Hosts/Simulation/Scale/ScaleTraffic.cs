@@ -8,6 +8,8 @@ namespace Rcmp.Hosts.Simulation.Scale;
 /// <summary>One that takes messages one after the other: a shard, a rack's daemon, the master.</summary>
 internal sealed class ScaleServer
 {
+    private const long IdleNs = 20_000_000;
+
     private long _freeNs;
 
     /// <summary>To it and from it.</summary>
@@ -19,6 +21,9 @@ internal sealed class ScaleServer
     public long HandlingNs { get; private set; }
 
     public long CodecNs { get; private set; }
+
+    /// <summary>Nothing waits that would take longer than a moment.</summary>
+    public bool IsIdle(long nowNs) => _freeNs <= nowNs + IdleNs;
 
     public void Forget() => (Messages, Handled, HandlingNs, CodecNs) = (0, 0, 0, 0);
 
@@ -41,7 +46,11 @@ internal sealed class ScaleServer
         HandlingNs += (long)Stopwatch.GetElapsedTime(sinceTimestamp).TotalNanoseconds;
     }
 
-    public double Load(long messageCpuNs, double seconds) => ((Messages * (double)messageCpuNs) + HandlingNs + CodecNs) / (seconds * 1e9);
+    /// <summary>Share of one core.</summary>
+    /// <param name="messageCpuNs">What every message costs at this end.</param>
+    /// <param name="handlingNs">What the state machine takes for one, on average over all of its kind: what a single one of them took has this machine's pauses in it.</param>
+    /// <param name="seconds">In which they were counted.</param>
+    public double Load(long messageCpuNs, double handlingNs, double seconds) => ((Messages * (double)messageCpuNs) + (Handled * handlingNs) + CodecNs) / (seconds * 1e9);
 }
 
 /// <summary>What a window of time has counted.</summary>

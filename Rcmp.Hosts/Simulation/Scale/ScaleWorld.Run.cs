@@ -6,9 +6,10 @@ namespace Rcmp.Hosts.Simulation.Scale;
 /// <summary>From the start of the pool to its figures.</summary>
 internal sealed partial class ScaleWorld
 {
-    private const long StartNs = 2 * SecondNs;
+    private const long StartNs = 4 * SecondNs;
     private const long PlacingNs = SecondNs;
     private const long CalmNs = SecondNs;
+    private const int CalmTurnsMax = 30;
 
     // Many racks whose answers cost much each take longer than a moment.
     private const long RebuildMaxNs = 5 * SecondNs;
@@ -58,9 +59,19 @@ internal sealed partial class ScaleWorld
         RunFor((long)(double.Max(0, _options.WarmupSeconds - first.Seconds) * SecondNs));
         var steady = _options.WarmupSeconds > 0 ? Measure(_options.Seconds) : first;
         _clientsRun = false;
-        RunFor(CalmNs);
+        CalmDown();
         var point = Point(first, steady, placed);
         return point with { WallSeconds = watch.Elapsed.TotalSeconds };
+    }
+
+    /// <summary>Those who were given more than they can do have messages to work off: a rebuild would be told with them.</summary>
+    private void CalmDown()
+    {
+        for (var turn = 0; turn < CalmTurnsMax; turn++)
+        {
+            RunFor(CalmNs);
+            if (_racks.All(rack => rack.Server.IsIdle(NowNs)) && _shards.All(shard => shard.Server.IsIdle(NowNs))) break;
+        }
     }
 
     private Window Measure(double seconds)
@@ -72,15 +83,16 @@ internal sealed partial class ScaleWorld
         RunFor((long)(seconds * SecondNs));
         var hits = _racks.Sum(rack => rack.Hits);
         var accesses = long.Max(1, hits + _racks.Sum(rack => rack.Remote));
+        var (cpu, handling) = (_options.MessageCpuNs, (Shard: Mean(_shards.Select(shard => shard.Server)), Rack: Mean(_racks.Select(rack => rack.Server)), Master: Mean([_masterServer]), Sample: _racks.Average(rack => rack.SampleMeanNs)));
         return new Window(Traffic, seconds, accesses)
         {
             HitShare = (double)hits / accesses,
             BusiestShardMessages = _shards.Max(shard => shard.Server.Messages) / seconds,
-            ShardLoad = _shards.Max(shard => shard.Server.Load(_options.MessageCpuNs, seconds)),
-            RackLoad = _racks.Max(rack => rack.Server.Load(_options.MessageCpuNs, seconds) + (rack.SamplingNs / (seconds * SecondNs))),
-            MasterLoad = _masterServer.Load(_options.MessageCpuNs, seconds),
+            ShardLoad = _shards.Max(shard => shard.Server.Load(cpu, handling.Shard, seconds)),
+            RackLoad = _racks.Max(rack => rack.Server.Load(cpu, handling.Rack, seconds)) + (handling.Sample / ScaleRack.SampleNs),
+            MasterLoad = _masterServer.Load(cpu, handling.Master, seconds),
             MasterMessages = _masterServer.Messages / seconds,
-            Handling = (Mean(_shards.Select(shard => shard.Server)), Mean(_racks.Select(rack => rack.Server)), Mean([_masterServer]), _racks.Average(rack => rack.SampleMeanNs)),
+            Handling = handling,
         };
     }
 
@@ -123,7 +135,7 @@ internal sealed partial class ScaleWorld
             JoinBytes = joinBytes,
             RegionBytesPerPage = (double)_layout.FramesOffset / _layout.FrameCount,
             DaemonBytesPerPage = placedBytes / (double)_options.Pages,
-            DaemonBytesPerReference = long.Max(0, daemonBytes - placedBytes) / double.Max(1, references * racks),
+            DaemonBytesPerReference = references == 0 ? 0 : long.Max(0, daemonBytes - placedBytes) / (references * racks),
             DirectoryBytesPerPage = directoryBytes / (double)long.Max(1, _shared.Count),
             SharedPages = _shared.Count,
             RebuildMessagesPerShard = (double)rebuildMessages / Shards,

@@ -78,12 +78,21 @@ internal sealed partial class ScaleWorld
     public void SendToShard(ShardId shard, IPoolProtocol message)
     {
         Traffic.CountDirectory(message);
-        if (message is ResolvePages resolve)
-        {
-            foreach (var page in resolve.Pages) _shared.Add(page);
-        }
-
+        NoteShared(message);
         Send(_shards[shard.Value].Server, _shards[shard.Value], message);
+    }
+
+    /// <summary>What the directory keeps something about: pages that it was asked for, and those that are hot somewhere.</summary>
+    private void NoteShared(IPoolProtocol message)
+    {
+        if (message is ResolvePages resolve) _shared.Add(resolve.Pages[0]);
+        else if (message is HeatReport report)
+        {
+            foreach (var page in report.Pages)
+            {
+                if (page.Heat > 0) _shared.Add(page.Page);
+            }
+        }
     }
 
     public void SendToRack(RackId rack, IPoolProtocol message)
