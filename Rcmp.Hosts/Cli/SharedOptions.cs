@@ -16,9 +16,11 @@ internal static class SharedOptions
 
     public static Option<string?> Policy() => Choice("--policy", "When pages move: rcmp.swap.policy (default adaptive).", PolicyNames);
 
-    public static Option<IReadOnlyList<string>?> Policies() => Several<string>(
-        "--policy", $"{string.Join('|', PolicyNames)},…", "When pages move, each in turn: rcmp.swap.policy (default adaptive).",
-        (string? text, out string value) => PolicyNames.Contains(value = text ?? ""), text => ChoiceComplaint(text ?? "", PolicyNames));
+    public static Option<IReadOnlyList<string>?> Policies() => Choices("--policy", "When pages move, each in turn: rcmp.swap.policy (default adaptive).", PolicyNames);
+
+    /// <summary>Some of several words.</summary>
+    public static Option<IReadOnlyList<string>?> Choices(string name, string description, string[] choices) => Several<string>(
+        name, $"{string.Join('|', choices)},…", description, (string? text, out string value) => choices.Contains(value = text ?? ""), text => ChoiceComplaint(text ?? "", choices));
 
     public static Option<string?> Text(string name, string helpName, string description) => new(name) { HelpName = helpName, Description = description };
 

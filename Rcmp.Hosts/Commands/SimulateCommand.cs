@@ -2,19 +2,16 @@ using System.CommandLine;
 using System.Globalization;
 using Rcmp.Hosts.Cli;
 using Rcmp.Hosts.Simulation;
-using Rcmp.Hosts.Simulation.Scale;
 using Rcmp.Protocol;
 
 namespace Rcmp.Hosts.Commands;
 
-internal sealed class SimulateCommand : RcmpCommand
+internal sealed partial class SimulateCommand : RcmpCommand
 {
     private const int TraceLinesMax = 400;
     private const int ViolationsMax = 20;
     private const int RacksMax = 16;
     private const int PagesMax = 4096;
-    private const int RacksOfScaleMax = 1000;
-    private const int PagesOfScaleMax = 10_000_000;
 
     private const string About =
         "Run the pool's protocol in a simulated world, from a seed: messages are lost, repeated, delayed and reordered, daemons, clients, directory and master die and come back at any step, and "
@@ -31,23 +28,19 @@ internal sealed class SimulateCommand : RcmpCommand
         "--mutation", "Leave out a rule of the protocol, to see that it is noticed.", [.. Enum.GetNames<ProtocolMutation>().Where(n => n != nameof(ProtocolMutation.None))]);
 
     private readonly Option<bool> _trace = new("--trace") { Description = "Print every step of the seed." };
-    private readonly Option<bool> _scale = new("--scale")
-    {
-        Description = "Without faults: what a pool costs at growing numbers of racks, pages and hot pages, with the product's state machines. --racks (to 1000) and --pages (to 10000000): that size alone.",
-    };
-
     private readonly Option<bool> _json = SharedOptions.Json();
 
     public SimulateCommand()
         : base("simulate", About)
     {
         _mutation.HelpName = "RULE";
-        foreach (var option in new Option[] { _seed, _seeds, _duration, _racks, _clients, _pages, _steps, _mutation, _trace, _scale, _json }) Add(option);
+        foreach (var option in new Option[] { _seed, _seeds, _duration, _racks, _clients, _pages, _steps, _mutation, _trace, _scale }.Concat(ScaleOnly).Append(_json)) Add(option);
     }
 
     public override Task<int> RunAsync(CommandContext context, CancellationToken ct)
     {
-        if (context.Get(_scale)) return RunScale(context, ct);
+        if (context.Get(_scale)) return RunScaleAsync(context, ct);
+        if (Array.Find(ScaleOnly, context.Has) is { } alien) throw CommandException.Usage($"{alien.Name} needs --scale");
         if (context.Get(_racks) > RacksMax) throw CommandException.Usage($"--racks: {context.Get(_racks)} is not from 2 to {RacksMax}, without --scale");
         if (context.Get(_pages) > PagesMax) throw CommandException.Usage($"--pages: {context.Get(_pages)} is not from 1 to {PagesMax}, without --scale");
         if (context.Has(_seeds) && context.Has(_duration)) throw CommandException.Usage("--seeds and --duration cannot be given together");
@@ -78,24 +71,6 @@ internal sealed class SimulateCommand : RcmpCommand
         else PrintSummary(text, found);
         ct.ThrowIfCancellationRequested();
         return Task.FromResult(found.Violations.Count == 0 ? ExitCodes.Done : ExitCodes.CheckFailed);
-    }
-
-    private Task<int> RunScale(CommandContext context, CancellationToken ct)
-    {
-        foreach (var other in new Option[] { _seeds, _duration, _clients, _steps, _mutation, _trace })
-        {
-            if (context.Has(other)) throw CommandException.Usage($"{other.Name} and --scale cannot be given together");
-        }
-
-        var defaults = new ScaleOptions { Seed = (ulong)(context.Get(_seed) ?? 1) };
-        IReadOnlyList<ScaleOptions> sizes = context.Has(_racks) || context.Has(_pages)
-            ? [defaults with { Racks = (int)(context.Get(_racks) ?? defaults.Racks), Pages = context.Get(_pages) ?? defaults.Pages }]
-            : ScaleRun.Sweep(defaults);
-        foreach (var size in sizes) size.Validate();
-        var json = context.Get(_json);
-        var points = ScaleRun.Run(sizes, (json ? context.Error : context.Out).WriteLine, ct);
-        if (json) JsonOutput.Write(context.Out, new { ok = true, points });
-        return Task.FromResult(ExitCodes.Done);
     }
 
     private static object ToJson(SimOptions options, SimSearchResult found, SimResult? shortest) => new

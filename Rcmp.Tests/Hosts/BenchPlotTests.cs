@@ -76,4 +76,21 @@ public sealed class BenchPlotTests : IDisposable
 
         Assert.NotEmpty(PlotFiles.Write(new BenchCharts(sweep, results).Charts(), _directory.FullName));
     }
+
+    [Fact]
+    public void ALogarithmicAxisOfLessThanADecadeHasLabelsNearItsValues()
+    {
+        var chart = new Chart
+        {
+            Name = "narrow", Title = "narrow", X = new ChartAxis("x", v => v.ToString(System.Globalization.CultureInfo.InvariantCulture)),
+            Y = new ChartAxis("y", v => $"{v} ms", Logarithmic: true), Series = [new ChartSeries("y", [new ChartPoint(1, 2.6), new ChartPoint(2, 4.2)], 0)],
+        };
+        using var plot = ChartDrawing.Draw(chart);
+        plot.GetSvgXml(1000, 600);
+        string[] labels = [.. plot.Axes.Left.TickGenerator.Ticks.Where(t => t.IsMajor).Select(t => t.Label)];
+
+        Assert.Contains("3 ms", labels);
+        Assert.Contains("4 ms", labels);
+        Assert.DoesNotContain("9 ms", labels);
+    }
 }

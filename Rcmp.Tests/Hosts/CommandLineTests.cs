@@ -116,6 +116,15 @@ public sealed class CommandLineTests
     [InlineData("simulate --pages 5000")]
     [InlineData("simulate --scale --steps 10")]
     [InlineData("simulate --scale --racks 100 --pages 1000")]
+    [InlineData("simulate --scale --sweep rack")]
+    [InlineData("simulate --scale --pages 1000 --hot 2000")]
+    [InlineData("simulate --scale --racks 8 --full")]
+    [InlineData("simulate --scale --quick --full")]
+    [InlineData("simulate --scale --measured 0s")]
+    [InlineData("simulate --scale --racks 8 --plot /tmp")]
+    [InlineData("simulate --scale --plot /nowhere/at/all")]
+    [InlineData("simulate --scale --csv /nowhere/points.csv")]
+    [InlineData("simulate --hot 10")]
     public async Task WrongUsageIsOneLineAndExitCode2AndTouchesNothing(string line)
     {
         var result = await CommandRunner.RunAsync(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));

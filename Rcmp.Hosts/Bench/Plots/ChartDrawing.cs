@@ -12,6 +12,8 @@ internal static class ChartDrawing
     private const double PaleBy = 0.4;
     private const int LinearTicks = 6;
     private const int DecadesWithLabelsBetween = 3;
+    private const double NarrowBelow = 5;
+    private const double NearWithin = 1.5;
 
     // What there is room for in a plot of 1000 pixels.
     private const int BarsWithLabels = 16;
@@ -130,17 +132,21 @@ internal static class ChartDrawing
     {
         var low = values.Count == 0 ? 0 : (int)Math.Floor(Math.Log10(values.Min()) - 0.2);
         var high = values.Count == 0 ? 1 : (int)Math.Ceiling(Math.Log10(values.Max()) + 0.2);
+        var isNarrow = values.Count > 0 && values.Max() < NarrowBelow * values.Min();
         var ticks = new NumericManual();
         for (var decade = low; decade <= high; decade++)
         {
             for (var digit = 1; digit < 10; digit++)
             {
                 var value = digit * Math.Pow(10, decade);
-                // Few decades leave room for labels between them.
-                if (digit == 1 || (high - low <= DecadesWithLabelsBetween && digit is 2 or 5)) ticks.AddMajor(axis.Place(value), axis.Format(value));
+                // Few decades leave room for labels between them; between 3 and 4 there may be no other.
+                var isLabelled = digit == 1 || (isNarrow ? IsNear(value, values) : high - low <= DecadesWithLabelsBetween && digit is 2 or 5);
+                if (isLabelled) ticks.AddMajor(axis.Place(value), axis.Format(value));
                 else ticks.AddMinor(axis.Place(value));
             }
         }
         return ticks;
     }
+
+    private static bool IsNear(double tick, IReadOnlyList<double> values) => tick * NearWithin > values.Min() && tick < values.Max() * NearWithin;
 }
