@@ -51,6 +51,8 @@ internal sealed class ScaleStore : IRackStore
 
     public int LinkSlots => _links.Length;
 
+    public long EntryCount => _entriesMax;
+
     public SuperblockState State { get; private set; }
 
     public int References
