@@ -43,7 +43,7 @@ internal sealed record ComparePlan
 
     public static ComparePlan Quick { get; } = new()
     {
-        Rounds = 3, RoundTime = TimeSpan.FromSeconds(1), RemoteOperations = 5_000, ClusterWarmup = TimeSpan.FromSeconds(10), ClusterTime = TimeSpan.FromSeconds(5),
+        Rounds = 3, RoundTime = TimeSpan.FromSeconds(0.6), RemoteOperations = 5_000, ClusterWarmup = TimeSpan.FromSeconds(7), ClusterTime = TimeSpan.FromSeconds(3),
         PolicyRounds = 1, AllPolicyLoads = false, PolicyWarmup = TimeSpan.FromSeconds(2), PolicyTime = TimeSpan.FromSeconds(3), PolicyShifts = 2,
     };
 }
