@@ -12,15 +12,22 @@ internal sealed unsafe partial class PoolClient
     {
         StackProbe probe;
         var length = (uint)destination.Length;
-        if (IsInOnePage(address, length) && TryEnter(address, out var bytes, out var slot, &probe))
+        var done = 0;
+        if (!IsInOnePage(address, length))
+        {
+            done = ReadPages(address, destination, &probe);
+            if (done == destination.Length)
+                return done;
+        }
+        else if (TryEnter(address, out var bytes, out var slot, &probe))
         {
             WordCopy.FromFrame(ref MemoryMarshal.GetReference(destination), bytes, length);
             Exit(slot, address);
             return length;
         }
 
-        fixed (byte* buffer = destination)
-            return TransferCheckedHere(FabricOp.Read, address, buffer, length, StackSlots.PageOf(&probe));
+        fixed (byte* buffer = destination[done..])
+            return done + TransferCheckedHere(FabricOp.Read, address + done, buffer, destination.Length - done, StackSlots.PageOf(&probe));
     }
 
     /// <inheritdoc cref="ReadHere"/>
@@ -28,15 +35,22 @@ internal sealed unsafe partial class PoolClient
     {
         StackProbe probe;
         var length = (uint)source.Length;
-        if (IsInOnePage(address, length) && TryEnter(address, out var bytes, out var slot, &probe))
+        var done = 0;
+        if (!IsInOnePage(address, length))
+        {
+            done = WritePages(address, source, &probe);
+            if (done == source.Length)
+                return done;
+        }
+        else if (TryEnter(address, out var bytes, out var slot, &probe))
         {
             WordCopy.ToFrame(bytes, ref MemoryMarshal.GetReference(source), length);
             Exit(slot, address);
             return length;
         }
 
-        fixed (byte* buffer = source)
-            return TransferCheckedHere(FabricOp.Write, address, buffer, length, StackSlots.PageOf(&probe));
+        fixed (byte* buffer = source[done..])
+            return done + TransferCheckedHere(FabricOp.Write, address + done, buffer, source.Length - done, StackSlots.PageOf(&probe));
     }
 
     private long TransferCheckedHere(FabricOp op, GAddr address, byte* buffer, long length, ulong stackPage)
