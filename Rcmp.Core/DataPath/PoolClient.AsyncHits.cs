@@ -14,8 +14,12 @@ internal sealed unsafe partial class PoolClient
         StackProbe probe;
         if (TryHitRead(address, destination))
             return destination.Length;
-        fixed (byte* buffer = destination)
-            return TransferCheckedHere(FabricOp.Read, address, buffer, destination.Length, StackSlots.PageOf(&probe));
+        // More than one page, or not here.
+        var done = IsInOnePage(address, (uint)destination.Length) ? 0 : ReadPages(address, destination, &probe);
+        if (done == destination.Length)
+            return done;
+        fixed (byte* buffer = destination[done..])
+            return done + TransferCheckedHere(FabricOp.Read, address + done, buffer, destination.Length - done, StackSlots.PageOf(&probe));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -36,8 +40,12 @@ internal sealed unsafe partial class PoolClient
         StackProbe probe;
         if (TryHitWrite(address, source))
             return source.Length;
-        fixed (byte* buffer = source)
-            return TransferCheckedHere(FabricOp.Write, address, buffer, source.Length, StackSlots.PageOf(&probe));
+        // More than one page, or not here.
+        var done = IsInOnePage(address, (uint)source.Length) ? 0 : WritePages(address, source, &probe);
+        if (done == source.Length)
+            return done;
+        fixed (byte* buffer = source[done..])
+            return done + TransferCheckedHere(FabricOp.Write, address + done, buffer, source.Length - done, StackSlots.PageOf(&probe));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

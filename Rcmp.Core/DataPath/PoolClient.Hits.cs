@@ -27,17 +27,31 @@ internal sealed unsafe partial class PoolClient
 
             ReadSlow(address, destination, StackSlots.PageOf(&probe));
         }
+        else if (destination.Length == sizeof(ulong))
+        {
+            ReadWord(address, destination);
+        }
         else
         {
             ReadPart(address, destination);
         }
     }
 
+    /// <summary>Eight bytes, which a general copy would look at from all sides. Apart, or the cache line's way would have to make room for it.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ReadWord(GAddr address, Span<byte> destination) => Unsafe.WriteUnaligned(ref MemoryMarshal.GetReference(destination), Read<ulong>(address));
+
     private void ReadPart(GAddr address, Span<byte> destination)
     {
         var length = (uint)destination.Length;
+        if (!IsInOnePage(address, length))
+        {
+            ReadRange(address, destination);
+            return;
+        }
+
         StackProbe probe;
-        if (IsInOnePage(address, length) && TryEnter(address, out var bytes, out var slot, &probe))
+        if (TryEnter(address, out var bytes, out var slot, &probe))
         {
             WordCopy.FromFrame(ref MemoryMarshal.GetReference(destination), bytes, length);
             Exit(slot, address);
@@ -61,17 +75,30 @@ internal sealed unsafe partial class PoolClient
 
             WriteSlow(address, source, StackSlots.PageOf(&probe));
         }
+        else if (source.Length == sizeof(ulong))
+        {
+            WriteWord(address, source);
+        }
         else
         {
             WritePart(address, source);
         }
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void WriteWord(GAddr address, ReadOnlySpan<byte> source) => Write(address, Unsafe.ReadUnaligned<ulong>(ref MemoryMarshal.GetReference(source)));
+
     private void WritePart(GAddr address, ReadOnlySpan<byte> source)
     {
         var length = (uint)source.Length;
+        if (!IsInOnePage(address, length))
+        {
+            WriteRange(address, source);
+            return;
+        }
+
         StackProbe probe;
-        if (IsInOnePage(address, length) && TryEnter(address, out var bytes, out var slot, &probe))
+        if (TryEnter(address, out var bytes, out var slot, &probe))
         {
             WordCopy.ToFrame(bytes, ref MemoryMarshal.GetReference(source), length);
             Exit(slot, address);

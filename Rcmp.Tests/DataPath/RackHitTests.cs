@@ -9,6 +9,7 @@ public sealed class RackHitTests : IDisposable
     private readonly HandDrivenRack _rack = new();
     private readonly FakeControlPlane _control = new();
     private readonly PoolClient _pool;
+    private readonly byte[] _range = new byte[3 * 4096];
 
     public RackHitTests()
     {
@@ -111,16 +112,35 @@ public sealed class RackHitTests : IDisposable
     }
 
     [Fact]
+    public void ARangeAcrossPagesIsAHitOfEach()
+    {
+        var before = _pool.Statistics.RackHits;
+        _pool.Read(_rack.Address(1, 40), _range);
+        _pool.Write(_rack.Address(1, 40), _range);
+        Assert.Equal(8, _pool.Statistics.RackHits - before);
+    }
+
+    [Fact]
+    public void ARangePastTheEndTouchesNothing()
+    {
+        // The page is there, what follows it is not an address.
+        var last = new GAddr(ulong.MaxValue - 4095);
+        Assert.Throws<ArgumentException>(() => _pool.Write(last + 8, new byte[4096]));
+    }
+
+    [Fact]
     public void NoGuardStaysSet()
     {
         _pool.Write(_rack.Address(1, 4090), new byte[100]);
         _pool.Read<ulong>(_rack.Address(2, 8));
+        _pool.Read(_rack.Address(3, 8), _range);
         foreach (var slot in _rack.Region.SlotSpan(1))
             Assert.Equal(0UL, slot.Page);
     }
 
     private void Use(byte[] buffer, Memory<byte> memory, int rounds)
     {
+        var range = _range.AsSpan();
         for (var i = 0; i < rounds; i++)
         {
             var address = _rack.Address(1 + ((ulong)i & 7), (i & 31) * 64);
@@ -133,6 +153,12 @@ public sealed class RackHitTests : IDisposable
             _pool.Exchange(address, 7);
             _pool.ReadAsync(address, memory).GetAwaiter().GetResult();
             _pool.WriteAsync(address, memory).GetAwaiter().GetResult();
+            if ((i & 63) != 0)
+                continue;
+            _pool.Read(_rack.Address(1, 40), range);
+            _pool.Write(_rack.Address(1, 40), range);
+            _pool.ReadAsync(_rack.Address(1, 40), _range).GetAwaiter().GetResult();
+            _pool.WriteAsync(_rack.Address(1, 40), _range).GetAwaiter().GetResult();
         }
     }
 }

@@ -4,11 +4,17 @@ using Rcmp.Runtime.Embedded;
 
 namespace Rcmp.Hosts.Bench.Compare;
 
-/// <summary>Reads, writes and compare-and-swaps against one-sided windows of OpenMPI: in the rack over its shared memory, across racks over its tcp.</summary>
+/// <summary>Reads, writes and compare-and-swaps against one-sided windows of OpenMPI: in the rack over its shared memory, across racks over its tcp. Both walk as much memory in
+/// the same order, in batches as long, in turns.</summary>
 internal sealed class WindowRows(ComparePlan plan, string folder, Action<string> say)
 {
     private const string Source = "windows.c";
     private const int Largest = 64 << 10;
+    private const int Window = 1 << 20;
+
+    // As in windows.c.
+    private const int Line = 64;
+    private const int BatchBytes = 4 << 20;
 
     // In the order in which windows prints.
     private static readonly (string Name, string Against, int Bytes)[] Cases =
@@ -17,11 +23,12 @@ internal sealed class WindowRows(ComparePlan plan, string folder, Action<string>
         ("compare-and-swap", "compare-and-swap", 8),
     ];
 
-    private static readonly (string Place, string Transport, string[] Settings)[] Places =
+    // Operations: of a batch, at most. Where one takes microseconds the clock may be read around each, and a late one does not hide among others.
+    private static readonly (string Place, string Transport, int Operations, string[] Settings)[] Places =
     [
-        ("in the rack", "shared memory", ["--mca", "btl", "self,vader", "--mca", "osc", "sm"]),
+        ("in the rack", "shared memory", 1024, ["--mca", "btl", "self,vader", "--mca", "osc", "sm"]),
         // Its other components see that the target is on the same machine, and copy in shared memory.
-        ("across racks", "tcp", ["--mca", "btl", "self,tcp", "--mca", "osc", "pt2pt"]),
+        ("across racks", "tcp", 1, ["--mca", "btl", "self,tcp", "--mca", "osc", "pt2pt"]),
     ];
 
     public async Task<IReadOnlyList<CompareRow>> RunAsync(CancellationToken ct)
@@ -33,7 +40,7 @@ internal sealed class WindowRows(ComparePlan plan, string folder, Action<string>
         await cluster.StartAsync(ct);
         await using var here = cluster.Connect(0);
         await using var there = cluster.Connect(1);
-        var address = await here.AllocatePagesAsync(Largest / here.Info.PageSize, null, ct);
+        var address = await here.AllocatePagesAsync(Window / here.Info.PageSize, null, ct);
         return [.. MeasurePlace(0, here, address, windows, ct), .. MeasurePlace(1, there, address, windows, ct)];
     }
 
@@ -41,15 +48,17 @@ internal sealed class WindowRows(ComparePlan plan, string folder, Action<string>
     {
         var ours = Cases.Select(_ => new List<double>()).ToArray();
         var theirs = Cases.Select(_ => new List<double>()).ToArray();
+        var operations = Places[place].Operations;
+        var batches = operations == 1 ? plan.RemoteOperations : plan.RemoteOperations / 10;
         try
         {
             for (var round = 0; round < plan.Rounds; round++)
             {
                 ct.ThrowIfCancellationRequested();
-                var lines = windows.RunUnder(["mpirun", "--allow-run-as-root", "--bind-to", "none", "-n", "2", .. Places[place].Settings], plan.RemoteOperations);
+                var lines = windows.RunUnder(["mpirun", "--allow-run-as-root", "--bind-to", "none", "-n", "2", .. Places[place].Settings], Window, batches, operations);
                 for (var i = 0; i < Cases.Length; i++)
                 {
-                    ours[i].Add(MedianNs(pool, address, Cases[i].Against, Cases[i].Bytes));
+                    ours[i].Add(MedianNs(pool, address, batches, operations, Cases[i].Against, Cases[i].Bytes));
                     theirs[i].Add(BaselineProgram.Number(lines[i][2]));
                 }
             }
@@ -63,14 +72,23 @@ internal sealed class WindowRows(ComparePlan plan, string folder, Action<string>
         return Rows(place, [.. ours.Zip(theirs, (our, their) => (Median.Of(our), Median.Of(their)))], null);
     }
 
-    private double MedianNs(PoolClient pool, GAddr address, string operation, int bytes)
+    private static double MedianNs(PoolClient pool, GAddr window, int batches, int operations, string operation, int bytes)
     {
         var buffer = new byte[bytes];
-        return Median.NsOf(plan.RemoteOperations, operation switch
+        var step = Math.Max(bytes, Line);
+        var offset = 0;
+        GAddr Next()
         {
-            "get" => _ => pool.Read(address, buffer),
-            "put" => _ => pool.Write(address, buffer),
-            _ => _ => pool.CompareExchange(address, 1, 0),
+            var at = window + offset;
+            offset = offset + 2 * step > Window ? 0 : offset + step;
+            return at;
+        }
+
+        return Median.NsOfBatches(batches, Math.Min(operations, BatchBytes / bytes), operation switch
+        {
+            "get" => () => pool.Read(Next(), buffer),
+            "put" => () => pool.Write(Next(), buffer),
+            _ => () => pool.CompareExchange(Next(), 1, 0),
         });
     }
 
