@@ -53,6 +53,15 @@ public class ScaleTests
     }
 
     [Fact]
+    public void EveryMessageOfTheDirectoryHasAKind()
+    {
+        // What is sent before and after the measured time would be in one of the two numbers.
+        var point = new ScaleWorld(Small).Run();
+        Assert.InRange(point.ResolveMessagesPerAccess + point.HeatMessagesPerAccess + point.MoveMessagesPerAccess, 0.98 * point.DirectoryMessagesPerAccess, point.DirectoryMessagesPerAccess + 1e-9);
+        Assert.InRange(point.HeatMessagesPerAccess * point.Accesses, 1, 2 * 64 * 50 * 2);
+    }
+
+    [Fact]
     public void ClientsBringAccessesOfTheirOwn()
     {
         var (few, many) = (new ScaleWorld(Small).Run(), new ScaleWorld(Small with { Clients = 2 * Small.Clients }).Run());

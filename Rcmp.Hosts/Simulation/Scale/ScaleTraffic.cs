@@ -66,13 +66,9 @@ internal sealed class ScaleTraffic
 
     public long MoveOrders { get; private set; }
 
-    public long Others { get; private set; }
-
     public long Moves { get; set; }
 
     public long MasterBytes { get; set; }
-
-    public long Directory => Resolves + Heat + MoveOrders + Others;
 
     /// <summary>To a shard or from it.</summary>
     public void CountDirectory(IPoolProtocol message)
@@ -92,9 +88,6 @@ internal sealed class ScaleTraffic
                 break;
             case PageOrder or OrderAnswered or EvictRequest or EvictAnswered:
                 MoveOrders++;
-                break;
-            default:
-                Others++;
                 break;
         }
     }

@@ -21,6 +21,9 @@ internal sealed partial class ScaleWorld
 
     private sealed record Window(ScaleTraffic Traffic, double Seconds, long Accesses)
     {
+        /// <summary>To shards and from them.</summary>
+        public required long DirectoryMessages { get; init; }
+
         public required double HitShare { get; init; }
 
         public required double BusiestShardMessages { get; init; }
@@ -81,11 +84,15 @@ internal sealed partial class ScaleWorld
         _masterServer.Forget();
         Traffic = new ScaleTraffic();
         RunFor((long)(seconds * SecondNs));
+        // What is sent from now on counts elsewhere.
+        var traffic = Traffic;
+        Traffic = new ScaleTraffic();
         var hits = _racks.Sum(rack => rack.Hits);
         var accesses = long.Max(1, hits + _racks.Sum(rack => rack.Remote));
         var (cpu, handling) = (_options.MessageCpuNs, (Shard: Mean(_shards.Select(shard => shard.Server)), Rack: Mean(_racks.Select(rack => rack.Server)), Master: Mean([_masterServer]), Sample: _racks.Average(rack => rack.SampleMeanNs)));
-        return new Window(Traffic, seconds, accesses)
+        return new Window(traffic, seconds, accesses)
         {
+            DirectoryMessages = _shards.Sum(shard => shard.Server.Messages),
             HitShare = (double)hits / accesses,
             BusiestShardMessages = _shards.Max(shard => shard.Server.Messages) / seconds,
             ShardLoad = _shards.Max(shard => shard.Server.Load(cpu, handling.Shard, seconds)),
@@ -115,8 +122,8 @@ internal sealed partial class ScaleWorld
             Racks = racks, Pages = _options.Pages, Clients = _options.Clients, HotPages = _options.HotPages, AccessesPerRackSecond = (double)_options.Clients * _options.AccessesPerSecond, Accesses = steady.Accesses,
             RackHitShare = steady.HitShare,
             FirstRackHitShare = first.HitShare,
-            DirectoryMessagesPerAccess = steady.PerAccess(traffic.Directory),
-            FirstDirectoryMessagesPerAccess = first.PerAccess(first.Traffic.Directory),
+            DirectoryMessagesPerAccess = steady.PerAccess(steady.DirectoryMessages),
+            FirstDirectoryMessagesPerAccess = first.PerAccess(first.DirectoryMessages),
             ResolveMessagesPerAccess = steady.PerAccess(traffic.Resolves),
             HeatMessagesPerAccess = steady.PerAccess(traffic.Heat),
             MoveMessagesPerAccess = steady.PerAccess(traffic.MoveOrders),
