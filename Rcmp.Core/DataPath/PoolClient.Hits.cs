@@ -41,6 +41,7 @@ internal sealed unsafe partial class PoolClient
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void ReadWord(GAddr address, Span<byte> destination) => Unsafe.WriteUnaligned(ref MemoryMarshal.GetReference(destination), Read<ulong>(address));
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void ReadPart(GAddr address, Span<byte> destination)
     {
         var length = (uint)destination.Length;
@@ -88,6 +89,7 @@ internal sealed unsafe partial class PoolClient
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void WriteWord(GAddr address, ReadOnlySpan<byte> source) => Write(address, Unsafe.ReadUnaligned<ulong>(ref MemoryMarshal.GetReference(source)));
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void WritePart(GAddr address, ReadOnlySpan<byte> source)
     {
         var length = (uint)source.Length;

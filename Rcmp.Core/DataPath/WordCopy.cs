@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace Rcmp.DataPath;
 
@@ -13,14 +12,9 @@ internal static unsafe class WordCopy
 
     private const nuint WordMask = sizeof(ulong) - 1;
     private const nuint VectorBytes = 32;
-    private const nuint BlockBytes = 4 * VectorBytes;
 
     /// <summary>Shorter copies gain less by aligned stores than it costs to get there.</summary>
     private const nuint AlignedFrom = 256;
-
-    /// <summary>Shorter ones are more often in the first cache, where the hints cost more than they save.</summary>
-    private const nuint FetchedFrom = 4096;
-    private const nuint FetchedAhead = 512;
 
     /// <summary>From a frame; <paramref name="frame"/> decides how words are aligned.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -77,40 +71,24 @@ internal static unsafe class WordCopy
                 CopyWord(ref destination, ref source, i);
         }
 
-        // The processor's own prefetcher begins anew at every page; this one runs on into the next, which is worth a tenth of a range that no first cache holds.
-        if (length >= FetchedFrom && Sse.IsSupported)
+        for (; i + 4 * VectorBytes <= length; i += 4 * VectorBytes)
         {
-            for (; i + BlockBytes <= length; i += BlockBytes)
-            {
-                // Past the end of either mapping too: a hint does not fault, nor does it matter if the collector moves the array.
-                var ahead = (byte*)Unsafe.AsPointer(ref Unsafe.Add(ref source, i + FetchedAhead));
-                Sse.Prefetch0(ahead);
-                Sse.Prefetch0(ahead + LineBytes);
-                CopyBlock(ref destination, ref source, i);
-            }
+            var a = Vector256.LoadUnsafe(ref source, i);
+            var b = Vector256.LoadUnsafe(ref source, i + VectorBytes);
+            var c = Vector256.LoadUnsafe(ref source, i + 2 * VectorBytes);
+            var d = Vector256.LoadUnsafe(ref source, i + 3 * VectorBytes);
+            a.StoreUnsafe(ref destination, i);
+            b.StoreUnsafe(ref destination, i + VectorBytes);
+            c.StoreUnsafe(ref destination, i + 2 * VectorBytes);
+            d.StoreUnsafe(ref destination, i + 3 * VectorBytes);
         }
 
-        for (; i + BlockBytes <= length; i += BlockBytes)
-            CopyBlock(ref destination, ref source, i);
         for (; i + VectorBytes <= length; i += VectorBytes)
             Vector256.LoadUnsafe(ref source, i).StoreUnsafe(ref destination, i);
         for (; i + sizeof(ulong) <= length; i += sizeof(ulong))
             CopyWord(ref destination, ref source, i);
         for (; i < length; i++)
             Unsafe.Add(ref destination, i) = Unsafe.Add(ref source, i);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void CopyBlock(ref byte destination, ref byte source, nuint at)
-    {
-        var a = Vector256.LoadUnsafe(ref source, at);
-        var b = Vector256.LoadUnsafe(ref source, at + VectorBytes);
-        var c = Vector256.LoadUnsafe(ref source, at + 2 * VectorBytes);
-        var d = Vector256.LoadUnsafe(ref source, at + 3 * VectorBytes);
-        a.StoreUnsafe(ref destination, at);
-        b.StoreUnsafe(ref destination, at + VectorBytes);
-        c.StoreUnsafe(ref destination, at + 2 * VectorBytes);
-        d.StoreUnsafe(ref destination, at + 3 * VectorBytes);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -31,7 +31,7 @@ static MPI_Win window;
 static int window_bytes, batches, operations;
 
 static void measure(const char *name, enum operation operation, int bytes) {
-    static char buffer[LARGEST];
+    static _Alignas(LINE) char buffer[LARGEST];
     uint64_t desired = 1, expected = 0, seen = 0;
     int at = 0, step = bytes > LINE ? bytes : LINE, each = operations < BATCH_BYTES / bytes ? operations : BATCH_BYTES / bytes;
     double *times = malloc(sizeof *times * (size_t)batches);

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Rcmp.DataPath;
 using Rcmp.Hosts.Cli;
 using Rcmp.Runtime.Embedded;
@@ -74,7 +75,9 @@ internal sealed class WindowRows(ComparePlan plan, string folder, Action<string>
 
     private static double MedianNs(PoolClient pool, GAddr window, int batches, int operations, string operation, int bytes)
     {
-        var buffer = new byte[bytes];
+        // On a line, as the other side's.
+        var array = GC.AllocateArray<byte>(bytes + Line, pinned: true);
+        var buffer = array.AsMemory((int)(-Marshal.UnsafeAddrOfPinnedArrayElement(array, 0) & (Line - 1)), bytes);
         var step = Math.Max(bytes, Line);
         var offset = 0;
         GAddr Next()
@@ -86,8 +89,8 @@ internal sealed class WindowRows(ComparePlan plan, string folder, Action<string>
 
         return Median.NsOfBatches(batches, Math.Min(operations, BatchBytes / bytes), operation switch
         {
-            "get" => () => pool.Read(Next(), buffer),
-            "put" => () => pool.Write(Next(), buffer),
+            "get" => () => pool.Read(Next(), buffer.Span),
+            "put" => () => pool.Write(Next(), buffer.Span),
             _ => () => pool.CompareExchange(Next(), 1, 0),
         });
     }
