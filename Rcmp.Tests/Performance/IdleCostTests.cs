@@ -9,7 +9,7 @@ namespace Rcmp.Tests.Performance;
 public sealed class IdleCostTests
 {
     // Until the JIT's background threads have nothing left to do, and heat has decayed.
-    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Watched = TimeSpan.FromSeconds(30);
     private const double ShareMax = 0.01;
 
