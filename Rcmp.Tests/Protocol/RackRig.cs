@@ -71,9 +71,9 @@ internal sealed class RackRig : IRackEffects
 
     public RequestId NewRequest() => new(1000 + ++_requests);
 
-    public PageId Allocate()
+    public PageId Allocate(bool sessionScoped = false)
     {
-        Give(new AllocatePages(Session, NewRequest(), 1, false));
+        Give(new AllocatePages(Session, NewRequest(), 1, sessionScoped));
         var page = Last<PagesAllocated>()!.First;
         Give(new AcknowledgeAllocation(Session, NewRequest(), page, 1));
         return page;

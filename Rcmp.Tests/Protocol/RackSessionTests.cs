@@ -42,13 +42,33 @@ public class RackSessionTests
         for (var round = 1; round <= 2; round++)
         {
             Assert.Empty(_rig.Sent.OfType<RequestDone>());
-            Assert.Single(_rig.Sent.OfType<SessionEnded>());
+            var asked = Assert.Single(_rig.Sent.OfType<SessionEnded>());
             _rig.Sent.RemoveAll(message => message is SessionEnded);
-            _rig.Give(new SessionForgotten(RackRig.Other, RackRig.Self, RackRig.Session));
+            _rig.Give(new SessionForgotten(RackRig.Other, RackRig.Self, RackRig.Session, asked.Number));
+            // A late repeat says nothing of what has come to the rack since.
+            _rig.Give(new SessionForgotten(RackRig.Other, RackRig.Self, RackRig.Session, asked.Number));
         }
 
         Assert.Equal(request, _rig.Last<RequestDone>()!.Request);
         Assert.Empty(_rig.Sent.OfType<SessionEnded>());
+    }
+
+    [Fact]
+    public void ARackThatHasForgottenASessionIsAskedAgainWhenAPageOfItHasGoneThere()
+    {
+        var page = _rig.Allocate(sessionScoped: true);
+        _rig.Order(OrderKind.Leave, page, 1);
+        _rig.Quiet();
+        var request = _rig.NewRequest();
+        _rig.Give(new CloseSession(RackRig.Session, request));
+        var before = _rig.Last<SessionEnded>()!;
+        _rig.Give(new SessionForgotten(RackRig.Other, RackRig.Self, RackRig.Session, before.Number));
+        _rig.Order(OrderKind.Release, page, 1);
+        // The rack's answer was under way while the page was, and was repeated: it counts neither for this question nor for the second round.
+        for (var i = 0; i < 2; i++) _rig.Give(new SessionForgotten(RackRig.Other, RackRig.Self, RackRig.Session, before.Number));
+        Assert.DoesNotContain(_rig.Sent.OfType<RequestDone>(), done => done.Request == request);
+        for (var i = 0; i < 2; i++) _rig.Give(new SessionForgotten(RackRig.Other, RackRig.Self, RackRig.Session, _rig.Last<SessionEnded>()!.Number));
+        Assert.Equal(RequestStatus.Ok, Assert.Single(_rig.Sent.OfType<RequestDone>(), done => done.Request == request).Status);
     }
 
     [Fact]

@@ -90,7 +90,7 @@ internal sealed record SettleHosted(
 internal sealed record HostedSettled(RackIncarnation From, RackIncarnation To, RequestId Request, PageId First) : IPoolProtocol;
 
 /// <summary>Rack of the session to all racks: the session has ended, free what it holds.</summary>
-internal sealed record SessionEnded(RackIncarnation From, RackId To, SessionToken Session) : IPoolProtocol;
+internal sealed record SessionEnded(RackIncarnation From, RackId To, SessionToken Session, ulong Number) : IPoolProtocol;
 
 /// <summary>Answer to <see cref="SessionEnded"/>: nothing here belongs to the session any more.</summary>
-internal sealed record SessionForgotten(RackIncarnation From, RackIncarnation To, SessionToken Session) : IPoolProtocol;
+internal sealed record SessionForgotten(RackIncarnation From, RackIncarnation To, SessionToken Session, ulong Number) : IPoolProtocol;

@@ -10,10 +10,12 @@ internal sealed partial class RackCore
 
     private readonly RecentMap<SessionToken, bool> _ended = new(SessionsRemembered);
     private readonly Dictionary<SessionToken, SessionEnd> _sessionEnds = [];
+    private ulong _lastSessionAsk;
 
     private sealed class SessionEnd
     {
-        public HashSet<RackId> Racks { get; } = [];
+        /// <summary>Who has yet to answer, and the number of the question: a late answer to an earlier one says nothing of a page that has come to the rack since.</summary>
+        public Dictionary<RackId, ulong> Racks { get; } = [];
 
         public List<ISessionRequest> Waiters { get; } = [];
 
@@ -43,7 +45,7 @@ internal sealed partial class RackCore
     {
         foreach (var entry in Roster.Entries)
         {
-            if (!entry.Forgotten && entry.Rack != Self.Rack) end.Racks.Add(entry.Rack);
+            if (!entry.Forgotten && entry.Rack != Self.Rack) end.Racks[entry.Rack] = ++_lastSessionAsk;
         }
     }
 
@@ -73,14 +75,14 @@ internal sealed partial class RackCore
     /// <summary>A page of the session has gone to that rack, which may have answered before.</summary>
     private void FollowEndedSession(SessionToken session, RackId to)
     {
-        if (!session.IsNone && _sessionEnds.TryGetValue(session, out var end)) end.Racks.Add(to);
+        if (!session.IsNone && _sessionEnds.TryGetValue(session, out var end)) end.Racks[to] = ++_lastSessionAsk;
         CheckEndedSession(session);
     }
 
     private void ResendSessionEnd(SessionToken session)
     {
         if (!_sessionEnds.TryGetValue(session, out var end)) return;
-        end.Racks.RemoveWhere(IsForgotten);
+        foreach (var gone in end.Racks.Keys.Where(IsForgotten).ToArray()) end.Racks.Remove(gone);
         if (end.Racks.Count == 0 && !_sessionPages.ContainsKey(session) && !end.AskedTwice)
         {
             end.AskedTwice = true;
@@ -97,7 +99,7 @@ internal sealed partial class RackCore
         }
 
         FreeSessionPages(session);
-        foreach (var rack in end.Racks) _fx.SendToRack(rack, new SessionEnded(Self, rack, session));
+        foreach (var (rack, number) in end.Racks) _fx.SendToRack(rack, new SessionEnded(Self, rack, session, number));
         _timers.Set(new TimerKey(TimerKind.SessionEnd, session.Value), _now + Backoff(end.Tries++));
     }
 
@@ -106,12 +108,13 @@ internal sealed partial class RackCore
         if (m.To != Self.Rack) return;
         _ended.Add(m.Session, true);
         FreeSessionPages(m.Session);
-        if (!_sessionPages.ContainsKey(m.Session)) _fx.SendToRack(m.From.Rack, new SessionForgotten(Self, m.From, m.Session));
+        if (!_sessionPages.ContainsKey(m.Session)) _fx.SendToRack(m.From.Rack, new SessionForgotten(Self, m.From, m.Session, m.Number));
     }
 
     private void OnSessionForgotten(SessionForgotten m)
     {
-        if (m.To != Self || !_sessionEnds.TryGetValue(m.Session, out var end) || !end.Racks.Remove(m.From.Rack)) return;
+        if (m.To != Self || !_sessionEnds.TryGetValue(m.Session, out var end) || !end.Racks.TryGetValue(m.From.Rack, out var number) || number != m.Number) return;
+        end.Racks.Remove(m.From.Rack);
         if (end.Racks.Count == 0) ResendSessionEnd(m.Session);
     }
 }
