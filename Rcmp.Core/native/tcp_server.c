@@ -33,6 +33,17 @@ struct tcp_command {
     struct tcp_command *next;
 };
 
+/* bbr spreads what is sent over time, with a timer for each burst: made for long ways, it halves the bandwidth between neighbours. cubic may not be allowed to everybody, reno
+   always is. */
+static void do_not_pace(int fd) {
+    char name[16] = "";
+    socklen_t size = sizeof name - 1;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &size) != 0 || strncmp(name, "bbr", 3) != 0)
+        return;
+    if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+}
+
 void tcp_tune(int fd) {
     int on = 1, idle = 10, interval = 3, probes = 3;
     unsigned user_timeout_ms = 20000;
@@ -42,6 +53,7 @@ void tcp_tune(int fd) {
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms);
+    do_not_pace(fd);
 }
 
 static void command_send(struct tcp_thread *thread, struct tcp_command *command) {
