@@ -105,7 +105,8 @@ internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, Clien
         var busy = false;
         foreach (var lane in Lanes)
         {
-            if (!lane.Broken && lane.HasWaiting)
+            // Half a window at a time: requests that travel one by one cost a message each, and the other half keeps the owner busy.
+            if (!lane.Broken && lane.HasWaiting && lane.Connection.InFlight <= lane.Connection.Window / 2)
             {
                 lane.Connection.Reserve(lane.WaitingCount);
                 while (lane.HasWaiting && TryPrepare(lane, ref accesses[lane.NextWaiting], lane.NextWaiting))

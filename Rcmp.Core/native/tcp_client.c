@@ -38,13 +38,13 @@ static int tcp_post(struct rcmp_connection *base, const struct rcmp_request *req
     entry->buffer = request->buffer;
     entry->payload = request->op == RCMP_WRITE ? request->length : 0;
     entry->answer_bytes = rcmp_answer_bytes(request->op, request->length);
-    struct tcp_request *wire = &entry->request; /* the key is there since the connection was opened */
+    struct tcp_request *wire = &client->requests[client->tail % RCMP_WINDOW]; /* the key is there since the connection was opened */
     wire->op = request->op;
     wire->length = request->length;
     wire->page = request->page;
     wire->epoch_low = request->epoch_low;
     wire->offset = request->offset;
-    wire->tag = (uint32_t)client->tail;
+    wire->tag = entry->tag = (uint32_t)client->tail;
     wire->frame = request->frame;
     wire->operand = request->operand;
     wire->comparand = request->comparand;
@@ -61,7 +61,7 @@ static void advance(struct tcp_client *client, size_t bytes) {
     while (bytes != 0) {
         skip_refused(client);
         const struct tcp_entry *entry = tcp_entry_at(client, client->sent);
-        size_t rest = sizeof entry->request + entry->payload - client->sent_bytes;
+        size_t rest = sizeof client->requests[0] + entry->payload - client->sent_bytes;
         if (bytes < rest) {
             client->sent_bytes += bytes;
             return;
@@ -71,6 +71,16 @@ static void advance(struct tcp_client *client, size_t bytes) {
         client->sent++;
     }
     skip_refused(client);
+}
+
+/* Parts that follow each other in memory are one: naming each request to the kernel costs more than what it carries. */
+static int add_part(struct iovec *parts, int count, uint8_t *from, size_t length) {
+    if (count != 0 && (uint8_t *)parts[count - 1].iov_base + parts[count - 1].iov_len == from) {
+        parts[count - 1].iov_len += length;
+        return count;
+    }
+    parts[count] = (struct iovec){from, length};
+    return count + 1;
 }
 
 /* Sends what the socket takes: the requests' headers and, straight from the callers' buffers, what they write. */
@@ -84,11 +94,11 @@ static void send_waiting(struct tcp_client *client) {
             struct tcp_entry *entry = tcp_entry_at(client, i);
             if (entry->refused != RCMP_OK)
                 continue;
-            if (skip < sizeof entry->request)
-                parts[count++] = (struct iovec){(uint8_t *)&entry->request + skip, sizeof entry->request - skip};
-            size_t into = skip > sizeof entry->request ? skip - sizeof entry->request : 0;
+            if (skip < sizeof(struct tcp_request))
+                count = add_part(parts, count, (uint8_t *)&client->requests[i % RCMP_WINDOW] + skip, sizeof(struct tcp_request) - skip);
+            size_t into = skip > sizeof(struct tcp_request) ? skip - sizeof(struct tcp_request) : 0;
             if (entry->payload > into)
-                parts[count++] = (struct iovec){entry->buffer + into, entry->payload - into};
+                count = add_part(parts, count, entry->buffer + into, entry->payload - into);
         }
         struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
         ssize_t bytes = sendmsg(client->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);

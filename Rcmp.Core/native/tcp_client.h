@@ -8,11 +8,11 @@
 
 /* A request in the window. */
 struct tcp_entry {
-    struct tcp_request request;
     uint8_t *buffer;
     uint64_t token;
     uint32_t payload;      /* bytes that follow the request */
     uint32_t answer_bytes; /* bytes that follow an OK answer */
+    uint32_t tag;
     uint32_t refused;      /* ends so without being sent */
     bool answered;         /* with these two, and what was read is in place */
     uint32_t status;
@@ -36,6 +36,7 @@ struct tcp_client {
     int64_t last;
     int64_t polite_ns;
     struct tcp_entry window[RCMP_WINDOW];
+    struct tcp_request requests[RCMP_WINDOW]; /* side by side, so that those that carry nothing leave as one piece */
     uint8_t staging[TCP_STAGING_BYTES];
 };
 

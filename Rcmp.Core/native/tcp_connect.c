@@ -107,7 +107,7 @@ int rcmp_tcp_connect(const struct rcmp_connect_options *options, struct rcmp_con
     client->last = rcmp_now_ns();
     client->polite_ns = RCMP_POLITE_NS;
     for (uint32_t i = 0; i < RCMP_WINDOW; i++)
-        memcpy(client->window[i].request.key, options->key, RCMP_KEY_BYTES);
+        memcpy(client->requests[i].key, options->key, RCMP_KEY_BYTES);
     int status = introduce(client, options, deadline, error, error_size);
     if (status != RCMP_CONNECTED) {
         client->base.ops->close(&client->base);

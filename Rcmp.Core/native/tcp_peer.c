@@ -13,7 +13,7 @@
 #define ROUNDS_MAX 16
 /* A read of so many bytes is not copied first, unless it must be. READ_ROW is shorter, and so always copied. */
 #define LENT_BYTES (16u << 10)
-#define EARLY_BYTES (32u << 10)
+#define EARLY_BYTES (64u << 10)
 
 static uint32_t page_size_of(const struct tcp_peer *peer) { return 1u << peer->thread->server->base.view.page_shift; }
 

@@ -13,7 +13,7 @@
 
 /* Whether the answer's head is one to this request. Breaks the connection off if not. */
 static bool accept_head(struct tcp_client *client, const struct tcp_entry *entry, const struct tcp_answer *head) {
-    if (head->tag == entry->request.tag && head->status <= RCMP_REFUSED)
+    if (head->tag == entry->tag && head->status <= RCMP_REFUSED)
         return true;
     tcp_break_off(client, RCMP_CONNECTION_LOST);
     return false;
@@ -64,9 +64,7 @@ int tcp_complete(struct tcp_client *client, struct rcmp_completion *completions,
     return count;
 }
 
-static ssize_t received(struct tcp_client *client, struct iovec *parts, int count) {
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
-    ssize_t got = recvmsg(client->fd, &message, MSG_DONTWAIT);
+static ssize_t received(struct tcp_client *client, ssize_t got) {
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
         tcp_break_off(client, RCMP_CONNECTION_LOST);
     return got;
@@ -168,16 +166,16 @@ bool tcp_receive(struct tcp_client *client) {
     if (entry->answer_bytes > SPREAD_BYTES) {
         struct spread spread;
         spread_plan(client, &spread);
-        got = received(client, spread.parts, spread.count);
+        struct msghdr message = {.msg_iov = spread.parts, .msg_iovlen = (size_t)spread.count};
+        got = received(client, recvmsg(client->fd, &message, MSG_DONTWAIT));
         if (got > 0)
             spread_take(client, &spread, (size_t)got);
     } else {
         uint32_t staged = client->staged_end - client->staged_start;
         memmove(client->staging, client->staging + client->staged_start, staged);
-        struct iovec room = {client->staging + staged, TCP_STAGING_BYTES - staged};
         client->staged_start = 0;
         client->staged_end = staged;
-        got = received(client, &room, 1);
+        got = received(client, recv(client->fd, client->staging + staged, TCP_STAGING_BYTES - staged, MSG_DONTWAIT));
         if (got > 0)
             client->staged_end += (uint32_t)got;
     }

@@ -11,7 +11,7 @@ internal sealed partial class RackCore
 
     // Simulated with 4 and 64 racks, these two take three quarters of the reports and nine tenths of their bytes away, and one hit in two hundred: a page that is going to move gets
     // there in a few samples, and most of the others never do.
-    private const double AdaptiveFloor = 4;
+    private const double CoarseFloor = 4;
     private const long AdaptiveRemoteTimeNs = 100_000;
     private const uint AccessesMax = 1u << 31;
     private const uint RemoteTimeMax = 1u << 28;
@@ -104,9 +104,10 @@ internal sealed partial class RackCore
         var change = double.Abs(sample.Heat - reported);
         // What has cooled down is said once, so that the directory can forget it.
         if (sample.Heat < ReportFloor && reported >= ReportFloor) return true;
-        // It is time that decides there, and heat only between racks that share a page.
-        if (_options.Policy == SwapPolicy.Adaptive) return sample.RemoteTimeNs >= AdaptiveRemoteTimeNs || change > double.Max(AdaptiveFloor, ReportShare * reported);
-        return sample.RemoteTimeNs > 0 || change > double.Max(ReportFloor, ReportShare * reported) || (isNew && sample.Heat > 0);
+        // Only watermark decides on heat alone. Under adaptive it is time that decides, and heat between racks that share a page; elsewhere heat is for who asks where a page is.
+        if (_options.Policy != SwapPolicy.Watermark)
+            return (_options.Policy == SwapPolicy.Adaptive && sample.RemoteTimeNs >= AdaptiveRemoteTimeNs) || change > double.Max(CoarseFloor, ReportShare * reported);
+        return change > double.Max(ReportFloor, ReportShare * reported) || (isNew && sample.Heat > 0);
     }
 
     private void Unwatch(int index)

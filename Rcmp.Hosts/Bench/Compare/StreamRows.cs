@@ -15,6 +15,8 @@ internal sealed class StreamRows(ComparePlan plan, string folder, Action<string>
     // A batch keeps as many in flight as C does (ping.c's window is ClientConnection's) until its end.
     private const int BatchRequests = 4096;
 
+    private static readonly TimeSpan WarmTime = TimeSpan.FromSeconds(0.4);
+
     // In the order in which ping prints.
     private static readonly (string Name, bool IsWrite, int Bytes)[] Large = [("reads", false, 64 << 10), ("writes", true, 64 << 10), ("reads", false, 2 << 20), ("writes", true, 2 << 20)];
 
@@ -29,6 +31,13 @@ internal sealed class StreamRows(ComparePlan plan, string folder, Action<string>
         Side[] sides = [small, large];
         var bandwidths = sides.Select(_ => Large.Select(_ => new List<double>()).ToArray()).ToArray();
         var many = new List<double>();
+        // The runtime compiles twice what runs often, and needs a second or two for it, once.
+        foreach (var side in sides)
+        {
+            foreach (var (_, isWrite, bytes) in Large) side.LargePerSecond(isWrite, bytes, WarmTime);
+        }
+
+        await small.SmallPerSecondAsync(2 * WarmTime, ct);
         for (var round = 0; round < plan.Rounds; round++)
         {
             ct.ThrowIfCancellationRequested();
