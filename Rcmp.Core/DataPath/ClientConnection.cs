@@ -7,7 +7,9 @@ namespace Rcmp.DataPath;
 /// <summary>A fabric connection of this client with the guard slots of its requests: a slot per request in flight. Used by one thread at a time.</summary>
 internal sealed unsafe class ClientConnection : IDisposable
 {
-    private const int WindowMax = 32;
+    private const int WindowMax = 64;
+    /// <summary>Of the client's guard slots: two connections may be busy at a time without keeping each other waiting.</summary>
+    private const int SlotShare = 2;
 
     private readonly SlotPool _pool;
     private readonly GuardSlot*[] _slots;
@@ -22,7 +24,7 @@ internal sealed unsafe class ClientConnection : IDisposable
         Name = name;
         Fabric = fabric;
         _pool = pool;
-        var window = Math.Clamp(fabric.Window, 1, WindowMax);
+        var window = Math.Clamp(Math.Min(fabric.Window, pool.Count / SlotShare), 1, WindowMax);
         _slots = new GuardSlot*[window];
         _accesses = new int[window];
         _freeTokens = new int[window];

@@ -9,7 +9,7 @@ namespace Rcmp.DataPath;
 /// <summary>Carries the remote accesses of one round out, pipelined over all links that are involved.</summary>
 internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, ClientView view, PoolClientOptions options, PoolClientCounters totals)
 {
-    private const int CompletionsMax = 32;
+    private const int CompletionsMax = 64;
 
     // Kept from one run to the next, the first ones being in use.
     private readonly List<RemoteLane> _lanes = [];

@@ -33,6 +33,9 @@ internal sealed unsafe class SlotPool
         Use(SharedSlots - 1);
     }
 
+    /// <summary>All there are.</summary>
+    public int Count => _owners.Length;
+
     /// <summary>A slot for the current thread's life, or null if it has to share.</summary>
     public GuardSlot* TryTakeForThread()
     {

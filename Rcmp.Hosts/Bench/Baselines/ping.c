@@ -277,7 +277,7 @@ static void stream_all(int fd, int64_t duration_ns) {
     stream(fd, "write", WRITE, 64 << 10, 1, duration_ns, buffer);
     stream(fd, "read", READ, 2 << 20, 1, duration_ns, buffer);
     stream(fd, "write", WRITE, 2 << 20, 1, duration_ns, buffer);
-    stream(fd, "read", READ, 64, 32, duration_ns, buffer);
+    stream(fd, "read", READ, 64, WINDOW_MAX, duration_ns, buffer);
     free(buffer);
 }
 
