@@ -10,7 +10,15 @@ internal sealed unsafe partial class SessionTable
         var header = _region.SessionAt(index);
         var token = new SessionToken(header->Token);
         if (header->State == (uint)SessionSlotState.Free && token.IsNone)
+        {
+            // Nobody's, but not as it was left: what else is there is damage.
+            if ((header->SlotsUsed | header->ProcessId | header->UsesFence) == 0)
+                return;
+            _region.SlotSpan(index).Clear();
+            Free(index);
             return;
+        }
+
         var record = new SessionRecord(index, token, LockPathOf(index, token), SessionSlotState.Active, header->ProcessId) { Since = Stopwatch.GetTimestamp() };
         _records[index] = record;
         _guards.Track(index);

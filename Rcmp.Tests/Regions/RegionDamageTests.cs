@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
+using System.Runtime.InteropServices;
 using Rcmp.Regions;
 
 namespace Rcmp.Tests.Regions;
@@ -138,6 +139,22 @@ public sealed class RegionDamageTests
         Assert.Equal(1, daemon.Found.Contradicted);
     }
 
+    [Theory]
+    [InlineData(nameof(SessionHeader.SlotsUsed))]
+    [InlineData(nameof(SessionHeader.ProcessId))]
+    [InlineData(nameof(SessionHeader.UsesFence))]
+    public void AFreeSessionRecordThatSaysSomethingIsMadeCleanAtTheStart(string field)
+    {
+        using var rack = new DamagedRack();
+        var layout = rack.Fixture.Layout;
+        var record = layout.SessionsOffset + 3 * layout.SessionBytes;
+        rack.Fixture.Write(record + Marshal.OffsetOf<SessionHeader>(field).ToInt64(), [0, 0, 0, 0x40]);
+        rack.Fixture.Write(record + RegionLayout.SessionHeaderBytes, [1, 2, 3, 4, 5, 6, 7, 8]);
+        rack.Start();
+        Assert.Empty(rack.NotesAfterStart);
+        Assert.All(rack.Fixture.Read(record, (int)layout.SessionBytes), b => Assert.Equal(0, b));
+    }
+
     [Fact]
     public void ASessionRecordThatNamesAGroupOfProcessesIsNotTakenForAlive()
     {
@@ -181,7 +198,8 @@ public sealed class RegionDamageTests
             Bounded.Refusal($"checking, {what}", () => RegionInspector.Check(rack.Fixture.Path));
             Bounded.Refusal($"starting, {what}", rack.Start);
             // Whatever a start repaired, the next one finds nothing to repair any more.
-            if (Bounded.Refusal($"starting again, {what}", rack.Start) is null) Assert.Empty(rack.NotesAfterStart);
+            if (Bounded.Refusal($"starting again, {what}", rack.Start) is null)
+                Assert.True(rack.NotesAfterStart.Count == 0, $"{what}: {string.Join(' ', rack.NotesAfterStart)}");
             rack.Restore();
         }
     }
