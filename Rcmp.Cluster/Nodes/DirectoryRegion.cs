@@ -1,5 +1,6 @@
 using System.Globalization;
 using Akka.Actor;
+using Akka.Cluster;
 using Akka.Cluster.Sharding;
 using Akka.Cluster.Tools.Singleton;
 using Microsoft.Extensions.Logging;
@@ -15,13 +16,20 @@ internal static class DirectoryRegion
     {
         var log = loggers.CreateLogger("Rcmp.Directory");
         var directory = options.ToDirectory();
-        return ClusterSharding.Get(system).Start(
+        var sharding = ClusterSharding.Get(system);
+        var settings = ClusterShardingSettings.Create(system);
+        return sharding.Start(
             Paths.Directory,
             entity => Props.Create(() => new DirectoryShardActor(
                 new ShardId(int.Parse(entity, CultureInfo.InvariantCulture)), directory, roster, fatal, log)),
-            ClusterShardingSettings.Create(system),
-            new DirectoryExtractor(options.Geometry, options.DirectoryShards));
+            settings,
+            new DirectoryExtractor(options.Geometry, options.DirectoryShards),
+            new RacksFirst(sharding.DefaultShardAllocationStrategy(settings), RacksOf),
+            PoisonPill.Instance);
     }
+
+    private static HashSet<Address> RacksOf(ActorSystem system) =>
+        [.. Akka.Cluster.Cluster.Get(system).State.Members.Where(m => m.HasRole(SystemConfig.RackRole) && m.Status == MemberStatus.Up).Select(m => m.Address)];
 
     public static IActorRef StartMasterProxy(ActorSystem system) => system.ActorOf(
         ClusterSingletonProxy.Props("/user/" + Paths.Master, ClusterSingletonProxySettings.Create(system).WithRole(SystemConfig.MasterRole)),

@@ -87,8 +87,17 @@ internal sealed partial class RackCore
 
         if (_store.State.Rack != m.Rack) return;
         _notRegisteredBecause = null;
+        var isFirst = !_wasRegistered;
         _wasRegistered = true;
         OnRosterChanged(m.Roster);
+        if (isFirst) GreetDirectory();
+    }
+
+    /// <summary>A word to every shard: they start before they are needed, and this node has learnt where each of them is while somebody could tell. Without masters nobody may.</summary>
+    private void GreetDirectory()
+    {
+        for (var shard = 0; shard < _options.Settings.Shards; shard++)
+            _fx.SendToShard(new ShardId(shard), new RowsPending(new ShardId(shard), Self, ValueList<RowReport>.Empty));
     }
 
     private void OnRegistrationRefused(RegistrationRefused m)

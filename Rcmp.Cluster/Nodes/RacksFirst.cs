@@ -1,0 +1,45 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using Akka.Cluster.Sharding;
+
+namespace Rcmp.Cluster.Nodes;
+
+using Allocations = IImmutableDictionary<IActorRef, IImmutableList<string>>;
+
+/// <summary>Where the directory's shards are: on racks, as long as there are any, and among them as <paramref name="inner"/> says. A shard beside a rack's daemon is one message less for what that rack
+/// asks or is told, and the death of every master leaves the whole directory alive: pages go on moving.</summary>
+/// <param name="inner">Chooses among the nodes that it is shown.</param>
+/// <param name="racks">The nodes of racks, by address, as the cluster knows them now.</param>
+internal sealed class RacksFirst(IShardAllocationStrategy inner, Func<ActorSystem, IReadOnlySet<Address>> racks) : IActorSystemDependentAllocationStrategy
+{
+    // A shard that moves asks all racks for their rows before it goes on.
+    private const int MovedAtOnce = 16;
+
+    private ActorSystem? _system;
+
+    public void Start(ActorSystem system)
+    {
+        _system = system;
+        if (inner is IActorSystemDependentAllocationStrategy dependent) dependent.Start(system);
+    }
+
+    public Task<IActorRef> AllocateShard(IActorRef requester, string shardId, Allocations currentShardAllocations) =>
+        inner.AllocateShard(requester, shardId, OnRacks(currentShardAllocations));
+
+    public Task<IImmutableSet<string>> Rebalance(Allocations currentShardAllocations, IImmutableSet<string> rebalanceInProgress)
+    {
+        var onRacks = OnRacks(currentShardAllocations);
+        var misplaced = currentShardAllocations.Where(region => !onRacks.ContainsKey(region.Key)).SelectMany(region => region.Value)
+            .Where(shard => !rebalanceInProgress.Contains(shard)).Take(MovedAtOnce).ToImmutableHashSet();
+        return misplaced.Count > 0 ? Task.FromResult<IImmutableSet<string>>(misplaced) : inner.Rebalance(onRacks, rebalanceInProgress);
+    }
+
+    private Allocations OnRacks(Allocations all)
+    {
+        if (_system is not { } system) return all;
+        var self = ((ExtendedActorSystem)system).Provider.DefaultAddress;
+        var known = racks(system);
+        var onRacks = all.Where(region => known.Contains(region.Key.Path.Address.HasLocalScope ? self : region.Key.Path.Address)).ToImmutableDictionary();
+        return onRacks.IsEmpty ? all : onRacks;
+    }
+}
