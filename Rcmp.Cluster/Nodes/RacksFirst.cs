@@ -1,10 +1,9 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Cluster.Sharding;
+using Allocations = System.Collections.Immutable.IImmutableDictionary<Akka.Actor.IActorRef, System.Collections.Immutable.IImmutableList<string>>;
 
 namespace Rcmp.Cluster.Nodes;
-
-using Allocations = IImmutableDictionary<IActorRef, IImmutableList<string>>;
 
 /// <summary>Where the directory's shards are: on racks, as long as there are any, and among them as <paramref name="inner"/> says. A shard beside a rack's daemon is one message less for what that rack
 /// asks or is told, and the death of every master leaves the whole directory alive: pages go on moving.</summary>
