@@ -7,17 +7,27 @@ using Akka.Event;
 namespace Rcmp.Cluster.Transport;
 
 /// <summary>Akka's scheduler with a thread that sleeps until something is due. Akka's own looks a hundred times a second, over the runtime's timer and its thread pool: an idle
-/// node spends most of what it uses on that.</summary>
+/// node spends most of what it uses on that. What comes again and again (heartbeats, gossip, retries: some twenty a node) comes at the same moments, and the actors that it is for run
+/// on this thread: a thread that wakes up costs more than what it does then.</summary>
 internal sealed class DueTimeScheduler(Config config, ILoggingAdapter log) : SchedulerBase(config, log), IDateTimeOffsetNowTimeProvider, IDisposable
 {
     /// <summary>What is due so soon is carried out together.</summary>
     private static readonly long TogetherTicks = Stopwatch.Frequency / 1000;
+
+    /// <summary>Repeated actions come at multiples of this, if they come more seldom than <see cref="CoarseFromTicks"/>.</summary>
+    private static readonly long GridTicks = Stopwatch.Frequency / 10;
+
+    private static readonly long CoarseFromTicks = Stopwatch.Frequency / 2;
 
     private readonly object _monitor = new();
     private readonly PriorityQueue<Entry, long> _entries = new();
     private long _wakesAt = long.MaxValue;
     private bool _hasThread;
     private bool _stopped;
+    private ActorLane? _lane;
+
+    /// <summary>The lane that the scheduler's thread lends itself to while it carries out what is due.</summary>
+    public void LendTo(ActorLane lane) => Volatile.Write(ref _lane, lane);
 
     public override TimeSpan MonotonicClock => Stopwatch.GetElapsedTime(0);
 
@@ -88,8 +98,11 @@ internal sealed class DueTimeScheduler(Config config, ILoggingAdapter log) : Sch
                 _wakesAt = 0;
             }
 
+            var lane = Volatile.Read(ref _lane);
+            var isLent = lane is not null && lane.TryLend();
             foreach (var entry in due) Carry(entry);
             due.Clear();
+            if (isLent) lane!.Return(ActorLane.TransportRunsMax);
         }
     }
 
@@ -106,7 +119,7 @@ internal sealed class DueTimeScheduler(Config config, ILoggingAdapter log) : Sch
 
             if (at > now + TogetherTicks) break;
             _entries.Dequeue();
-            if (entry.IntervalTicks > 0) _entries.Enqueue(entry, Math.Max(at, now) + entry.IntervalTicks);
+            if (entry.IntervalTicks > 0) _entries.Enqueue(entry, Next(entry, Math.Max(at, now)));
             due.Add(entry);
         }
 
@@ -114,6 +127,13 @@ internal sealed class DueTimeScheduler(Config config, ILoggingAdapter log) : Sch
         _wakesAt = isIdle ? long.MaxValue : next;
         wait = isIdle ? Timeout.Infinite : (int)Math.Clamp((next - now) * 1000 / Stopwatch.Frequency, 1, int.MaxValue);
         return due.Count > 0;
+    }
+
+    private static long Next(Entry entry, long from)
+    {
+        var next = from + entry.IntervalTicks;
+        // To the nearest, so that the interval is right on average.
+        return entry.IntervalTicks < CoarseFromTicks ? next : (next + GridTicks / 2) / GridTicks * GridTicks;
     }
 
     private void Carry(Entry entry)

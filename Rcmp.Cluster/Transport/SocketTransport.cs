@@ -31,6 +31,7 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
         _hostname = config.GetString("hostname", "");
         _connectTimeout = config.GetTimeSpan("connection-timeout", TimeSpan.FromSeconds(15));
         _loop = new SocketLoop(ActorLane.Of(system));
+        (system.Scheduler as DueTimeScheduler)?.LendTo(ActorLane.Of(system));
     }
 
     public override bool IsResponsibleFor(Address remote) => true;

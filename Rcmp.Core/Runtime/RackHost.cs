@@ -19,6 +19,7 @@ internal sealed partial class RackHost : IDisposable
     private const long ReattachBudgetNs = 100_000_000;
 
     private const long SleepMaxNs = 100_000_000;
+    private const long TogetherNs = 60_000_000;
 
     private readonly RackHostOptions _options;
     private readonly ILogger _log;
@@ -219,6 +220,8 @@ internal sealed partial class RackHost : IDisposable
             if (now >= nextSessionPollNs)
             {
                 nextSessionPollNs = now + (long)_options.SessionPoll.TotalNanoseconds;
+                // An idle daemon wakes up for both together.
+                if (Math.Abs(nextSessionPollNs - sample.NextNs) <= TogetherNs) nextSessionPollNs = sample.NextNs;
                 PollSessions();
             }
 

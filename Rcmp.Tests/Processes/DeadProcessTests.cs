@@ -72,12 +72,13 @@ public sealed class DeadProcessTests
         await using var pool = await ProcessPool.StartAsync();
         var near = await pool.StartClientAsync(0);
         var far = await pool.StartClientAsync(1);
-        var data = await near.AllocateAsync(16);
-        await near.SayAsync($"{WorkerProtocol.Fill} {data} 16 1");
-        await far.SayAsync($"{WorkerProtocol.Verify} {data} 16 1");
+        // So many that each shard of the directory was asked: the racks know where they are.
+        var data = await near.AllocateAsync(500);
+        await near.SayAsync($"{WorkerProtocol.Fill} {data} 500 1");
+        await far.SayAsync($"{WorkerProtocol.Verify} {data} 500 1");
         await pool.Cluster.Masters[0].KillAsync();
-        await near.SayAsync($"{WorkerProtocol.Verify} {data} 16 1");
-        await far.SayAsync($"{WorkerProtocol.Verify} {data} 16 1");
+        await near.SayAsync($"{WorkerProtocol.Verify} {data} 500 1");
+        await far.SayAsync($"{WorkerProtocol.Verify} {data} 500 1");
         var more = await near.AllocateAsync(4);
         await near.SayAsync($"{WorkerProtocol.Fill} {more} 4 2");
         // The directory is on the racks: they need no master to tell each other of pages.

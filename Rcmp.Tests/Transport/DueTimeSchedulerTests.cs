@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Akka.Actor;
 using Akka.Configuration;
 using Akka.Event;
@@ -49,6 +50,27 @@ public sealed class DueTimeSchedulerTests : IDisposable
 
         Scheduler.ScheduleOnce(TimeSpan.FromMilliseconds(50), () => _heard.Add("end"));
         Assert.Equal(["end"], Hear(1));
+    }
+
+    [Fact]
+    public void WhatIsRepeatedSeldomComesTogether()
+    {
+        var cancel = new Cancelable(Scheduler);
+        var interval = TimeSpan.FromMilliseconds(500);
+        // The thread that carries them out notes when it went on: those of one wake-up follow each other at once, however busy the machine.
+        var times = new BlockingCollection<TimeSpan>();
+        Scheduler.ScheduleRepeatedly(TimeSpan.Zero, interval, () => times.Add(Stopwatch.GetElapsedTime(0)), cancel);
+        Scheduler.ScheduleRepeatedly(TimeSpan.FromMilliseconds(30), interval, () => times.Add(Stopwatch.GetElapsedTime(0)), cancel);
+        var heard = new List<TimeSpan>();
+        while (heard.Count < 8)
+        {
+            Assert.True(times.TryTake(out var next, Patience));
+            heard.Add(next);
+        }
+
+        cancel.Cancel();
+        var apart = Enumerable.Range(1, 3).Select(i => heard[2 * i + 1] - heard[2 * i]).Min();
+        Assert.True(apart < TimeSpan.FromMilliseconds(5), $"{apart.TotalMilliseconds} ms apart");
     }
 
     [Fact]

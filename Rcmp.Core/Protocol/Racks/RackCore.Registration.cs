@@ -5,6 +5,9 @@ namespace Rcmp.Protocol;
 /// <summary>Registration at the master, and the roster.</summary>
 internal sealed partial class RackCore
 {
+    // Racks that start together are all there by then: the first alone would get every shard.
+    private const long GreetDelayNs = 10_000_000_000;
+
     private string _nodeAddress = "";
     private string? _notRegisteredBecause = "no master has answered yet";
     private HashSet<RackId> _forgotten = [];
@@ -87,13 +90,12 @@ internal sealed partial class RackCore
 
         if (_store.State.Rack != m.Rack) return;
         _notRegisteredBecause = null;
-        var isFirst = !_wasRegistered;
+        if (!_wasRegistered) _timers.Set(new TimerKey(TimerKind.Greet, 0), _now + GreetDelayNs);
         _wasRegistered = true;
         OnRosterChanged(m.Roster);
-        if (isFirst) GreetDirectory();
     }
 
-    /// <summary>A word to every shard: they start before they are needed, and this node has learnt where each of them is while somebody could tell. Without masters nobody may.</summary>
+    /// <summary>A word to every shard: they run before they are needed, and this node has learnt where each of them is while somebody could tell. Without masters nobody may.</summary>
     private void GreetDirectory()
     {
         for (var shard = 0; shard < _options.Settings.Shards; shard++)

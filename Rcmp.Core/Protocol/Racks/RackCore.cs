@@ -57,6 +57,7 @@ internal sealed partial class RackCore
         Confirm,
         Load,
         Place,
+        Greet,
     }
 
     private readonly record struct TimerKey(TimerKind Kind, ulong Id);
@@ -173,6 +174,7 @@ internal sealed partial class RackCore
                 case TimerKind.Confirm: ResendConfirm(); break;
                 case TimerKind.Load: ReportLoad(); break;
                 case TimerKind.Place: Place(key.Id); break;
+                case TimerKind.Greet: GreetDirectory(); break;
             }
         }
     }
