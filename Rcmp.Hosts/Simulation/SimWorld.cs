@@ -47,7 +47,7 @@ internal sealed partial class SimWorld
                 // Under policy swap a rack asks the directory first, else the rack of birth: both ways, whatever the directory's policy is.
                 Settings = settings, RegionId = entry.RegionId, Policy = options.Seed / 8 % 2 == 0 ? Policy : SwapPolicy.Swap, ReserveFrames = 2, RevokeTimeoutNs = 600_000, QuiesceBudgetNs = 100_000,
                 BackoffMinNs = 20_000, BackoffMaxNs = 200_000, RequestTimeoutNs = 4_000_000, ResendMinNs = 40_000, ResendMaxNs = 400_000,
-                RegisterIntervalNs = 500_000, SequenceBlock = 4, Mutation = options.Mutation,
+                RegisterIntervalNs = 500_000, GreetDelayNs = 300_000, SequenceBlock = 4, Mutation = options.Mutation,
             });
         }
 

@@ -5,9 +5,6 @@ namespace Rcmp.Protocol;
 /// <summary>Registration at the master, and the roster.</summary>
 internal sealed partial class RackCore
 {
-    // Racks that start together are all there by then: the first alone would get every shard.
-    private const long GreetDelayNs = 10_000_000_000;
-
     private string _nodeAddress = "";
     private string? _notRegisteredBecause = "no master has answered yet";
     private HashSet<RackId> _forgotten = [];
@@ -90,7 +87,7 @@ internal sealed partial class RackCore
 
         if (_store.State.Rack != m.Rack) return;
         _notRegisteredBecause = null;
-        if (!_wasRegistered) _timers.Set(new TimerKey(TimerKind.Greet, 0), _now + GreetDelayNs);
+        if (!_wasRegistered) _timers.Set(new TimerKey(TimerKind.Greet, 0), _now + _options.GreetDelayNs);
         _wasRegistered = true;
         OnRosterChanged(m.Roster);
     }

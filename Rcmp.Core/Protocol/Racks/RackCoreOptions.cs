@@ -52,6 +52,9 @@ internal sealed record RackCoreOptions
     /// <summary>How often the rack tells the master that it is there.</summary>
     public long RegisterIntervalNs { get; init; } = 2_000_000_000;
 
+    /// <summary>How long after the first registration the rack greets every shard of the directory. Racks that start together are all there by then: the first alone would get every shard.</summary>
+    public long GreetDelayNs { get; init; } = 10_000_000_000;
+
     /// <summary><c>rcmp.limits.request-pages</c>: the most pages that one request allocates, frees or acknowledges.</summary>
     public long RequestPagesMax { get; init; } = 16 << 20;
 

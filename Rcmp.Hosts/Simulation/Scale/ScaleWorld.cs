@@ -11,6 +11,7 @@ namespace Rcmp.Hosts.Simulation.Scale;
 internal sealed partial class ScaleWorld
 {
     public const int PageSize = 4096;
+    private const long Never = 24 * 3600 * 1_000_000_000L;
     private const int Shards = 64;
     private const long SecondNs = 1_000_000_000;
     private const int EventsBetweenLooks = 4096;
@@ -51,7 +52,8 @@ internal sealed partial class ScaleWorld
         _racks = [.. entries.Select(entry => new ScaleRack(
             this, options, entry.Rack,
             new ScaleStore(frames, tableEntries, (int)pages, new SuperblockState(entry.Rack, entry.Generation, 1, entries, new Dictionary<ShardId, Term>()), options.Racks + 64),
-            new RackCoreOptions { Settings = Settings, RegionId = entry.RegionId, Policy = options.Policy }))];
+            // Shards are where they are in this world: nobody has to be greeted, and a rebuild's last message is not a greeting.
+            new RackCoreOptions { Settings = Settings, RegionId = entry.RegionId, Policy = options.Policy, GreetDelayNs = Never }))];
     }
 
     public long NowNs { get; private set; } = 1;
