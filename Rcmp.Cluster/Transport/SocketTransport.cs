@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Net;
 using System.Net.Sockets;
 using Akka.Actor;
@@ -76,8 +77,9 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
             await association.Connected.WaitAsync(_connectTimeout).ConfigureAwait(false);
             return association;
         }
-        catch (Exception e) when (e is SocketException or TimeoutException or ObjectDisposedException)
+        catch (Exception e) when (e is Win32Exception or TimeoutException or ObjectDisposedException)
         {
+            // The first is a SocketException, or that of a loop that has just ended.
             association?.Close();
             throw new InvalidAssociationException(e is TimeoutException ? $"{remoteAddress} does not answer." : $"{remoteAddress}: {e.Message}", e);
         }
@@ -109,8 +111,9 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
             var remote = new Address(SchemeIdentifier, System.Name, from.Address.ToString(), from.Port);
             _associations.Task.Result.Notify(new InboundAssociation(new SocketAssociation(socket, _local, remote, _loop, (int)MaximumPayloadBytes)));
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
+            // It has gone again, or the transport has been stopped since it was accepted: an exception here would end the process.
             socket.Dispose();
         }
     }

@@ -220,8 +220,8 @@ internal sealed partial class RackHost : IDisposable
             if (now >= nextSessionPollNs)
             {
                 nextSessionPollNs = now + (long)_options.SessionPoll.TotalNanoseconds;
-                // An idle daemon wakes up for both together.
-                if (Math.Abs(nextSessionPollNs - sample.NextNs) <= TogetherNs) nextSessionPollNs = sample.NextNs;
+                // An idle daemon wakes up for both together, for this one a little earlier.
+                if (nextSessionPollNs - sample.NextNs is > 0 and <= TogetherNs) nextSessionPollNs = sample.NextNs;
                 PollSessions();
             }
 
