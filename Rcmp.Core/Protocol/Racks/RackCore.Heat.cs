@@ -104,10 +104,10 @@ internal sealed partial class RackCore
         var change = double.Abs(sample.Heat - reported);
         // What has cooled down is said once, so that the directory can forget it.
         if (sample.Heat < ReportFloor && reported >= ReportFloor) return true;
-        // Only watermark decides on heat alone. Under adaptive it is time that decides, and heat between racks that share a page; elsewhere heat is for who asks where a page is.
-        if (_options.Policy != SwapPolicy.Watermark)
+        // Under adaptive it is time that decides, and heat between racks that share a page. Where no page moves, heat is for who asks where one is.
+        if (_options.Policy is SwapPolicy.Adaptive or SwapPolicy.DirectIo or SwapPolicy.RdmaOnly)
             return (_options.Policy == SwapPolicy.Adaptive && sample.RemoteTimeNs >= AdaptiveRemoteTimeNs) || change > double.Max(CoarseFloor, ReportShare * reported);
-        return change > double.Max(ReportFloor, ReportShare * reported) || (isNew && sample.Heat > 0);
+        return sample.RemoteTimeNs > 0 || change > double.Max(ReportFloor, ReportShare * reported) || (isNew && sample.Heat > 0);
     }
 
     private void Unwatch(int index)
