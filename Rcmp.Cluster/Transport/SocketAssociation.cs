@@ -72,7 +72,8 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
                 // What was sent gets there although bytes of the other side are left unread.
                 _socket.Shutdown(SocketShutdown.Both);
             }
-            catch (SocketException)
+            // Disposed: it was accepted while the loop ended, which finds it here.
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
                 // The other side was faster.
             }
