@@ -57,7 +57,6 @@ public sealed class DueTimeSchedulerTests : IDisposable
     {
         var cancel = new Cancelable(Scheduler);
         var interval = TimeSpan.FromMilliseconds(500);
-        // The thread that carries them out notes when it went on: those of one wake-up follow each other at once, however busy the machine.
         var times = new BlockingCollection<TimeSpan>();
         Scheduler.ScheduleRepeatedly(TimeSpan.Zero, interval, () => times.Add(Stopwatch.GetElapsedTime(0)), cancel);
         Scheduler.ScheduleRepeatedly(TimeSpan.FromMilliseconds(30), interval, () => times.Add(Stopwatch.GetElapsedTime(0)), cancel);
@@ -69,8 +68,9 @@ public sealed class DueTimeSchedulerTests : IDisposable
         }
 
         cancel.Cancel();
-        var apart = Enumerable.Range(1, 3).Select(i => heard[2 * i + 1] - heard[2 * i]).Min();
-        Assert.True(apart < TimeSpan.FromMilliseconds(5), $"{apart.TotalMilliseconds} ms apart");
+        // The first two came when they were asked for. Later ones are at multiples of a tenth of a second: at the same one, or at neighbours. The best of three: the machine may be busy.
+        var off = Enumerable.Range(1, 3).Select(i => (heard[2 * i + 1] - heard[2 * i]).TotalMilliseconds % 100).Min(apart => Math.Min(apart, 100 - apart));
+        Assert.True(off < 8, $"{off} ms beside a multiple");
     }
 
     [Fact]
