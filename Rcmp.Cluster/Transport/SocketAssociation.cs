@@ -26,7 +26,7 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
     private IHandleEventListener? _listener;
     private bool _closed;
 
-    /// <summary>Takes over a non-blocking socket that is connected or being connected.</summary>
+    /// <summary>Takes over a non-blocking socket that is connected or being connected. If that fails the socket is closed.</summary>
     public SocketAssociation(Socket socket, Address local, Address remote, SocketLoop loop, int frameBytesMax)
         : base(local, remote)
     {
@@ -35,7 +35,17 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
         lock (_lock)
         {
             _interest = Readiness.Write;
-            _token = loop.Add(socket, this, _interest);
+            try
+            {
+                _token = loop.Add(socket, this, _interest);
+            }
+            catch
+            {
+                // A loop that ends may have found this one already, and closes what it finds.
+                _closed = true;
+                socket.Dispose();
+                throw;
+            }
         }
 
         ReadHandlerSource.Task.ContinueWith(
@@ -72,8 +82,7 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
                 // What was sent gets there although bytes of the other side are left unread.
                 _socket.Shutdown(SocketShutdown.Both);
             }
-            // Disposed: it was accepted while the loop ended, which finds it here.
-            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            catch (SocketException)
             {
                 // The other side was faster.
             }

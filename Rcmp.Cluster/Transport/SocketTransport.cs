@@ -111,7 +111,7 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
             var remote = new Address(SchemeIdentifier, System.Name, from.Address.ToString(), from.Port);
             _associations.Task.Result.Notify(new InboundAssociation(new SocketAssociation(socket, _local, remote, _loop, (int)MaximumPayloadBytes)));
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is Win32Exception or ObjectDisposedException)
         {
             // It has gone again, or the transport has been stopped since it was accepted: an exception here would end the process.
             socket.Dispose();
