@@ -119,7 +119,7 @@ internal sealed class DueTimeScheduler(Config config, ILoggingAdapter log) : Sch
 
             if (at > now + TogetherTicks) break;
             _entries.Dequeue();
-            if (entry.IntervalTicks > 0) _entries.Enqueue(entry, Next(entry, Math.Max(at, now)));
+            if (entry.IntervalTicks > 0) _entries.Enqueue(entry, Next(Math.Max(at, now), entry.IntervalTicks));
             due.Add(entry);
         }
 
@@ -129,11 +129,12 @@ internal sealed class DueTimeScheduler(Config config, ILoggingAdapter log) : Sch
         return due.Count > 0;
     }
 
-    private static long Next(Entry entry, long from)
+    /// <summary>When an action is due again that is due, or carried out, at <paramref name="from"/>; in <see cref="Stopwatch"/> ticks.</summary>
+    internal static long Next(long from, long interval)
     {
-        var next = from + entry.IntervalTicks;
+        var next = from + interval;
         // To the nearest, so that the interval is right on average.
-        return entry.IntervalTicks < CoarseFromTicks ? next : (next + GridTicks / 2) / GridTicks * GridTicks;
+        return interval < CoarseFromTicks ? next : (next + GridTicks / 2) / GridTicks * GridTicks;
     }
 
     private void Carry(Entry entry)

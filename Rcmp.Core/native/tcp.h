@@ -128,6 +128,14 @@ bool tcp_out_flush(struct tcp_peer *peer);
 /* Answers, with bytes of a frame behind: what the socket does not take of them is copied, so that they may change afterwards. False as above. */
 bool tcp_out_frame(struct tcp_peer *peer, const struct tcp_answer *head, const uint8_t *memory, uint32_t length);
 
+/* tcp_thread.c */
+bool tcp_thread_start(struct tcp_server *server, uint32_t index);
+/* Of the first so many: no thread and no peer is left afterwards. */
+void tcp_threads_stop(struct tcp_server *server, uint32_t count);
+/* Closes the peers that the filter names, in all threads. When it returns none of them touches the region any more. */
+void tcp_threads_destroy(struct tcp_server *server, const struct rcmp_filter *filter);
+
+/* tcp_server.c */
 void tcp_tune(int fd);
 
 #endif

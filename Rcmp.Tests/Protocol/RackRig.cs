@@ -17,8 +17,11 @@ internal sealed class RackRig : IRackEffects
 
     private ulong _requests;
 
-    public RackRig(int frames = 8)
+    private readonly SwapPolicy _policy;
+
+    public RackRig(int frames = 8, SwapPolicy policy = SwapPolicy.Adaptive)
     {
+        _policy = policy;
         var roster = new[]
         {
             new RosterEntry(Self.Rack, new Guid(1, 0, 0, new byte[8]), Self.Generation, "1", false),
@@ -49,7 +52,7 @@ internal sealed class RackRig : IRackEffects
     public void Restart(bool registers = true)
     {
         var settings = new PoolSettings(Guid.Empty, 4096, 1, 1);
-        Core = new RackCore(Store, new RackCoreOptions { Settings = settings, RegionId = new Guid(1, 0, 0, new byte[8]), ReserveFrames = 2 }, () => ++_requests);
+        Core = new RackCore(Store, new RackCoreOptions { Settings = settings, Policy = _policy, RegionId = new Guid(1, 0, 0, new byte[8]), ReserveFrames = 2 }, () => ++_requests);
         Core.Start(NowNs, this);
         if (!registers) return;
         Core.Handle(new RackRegistered(new Guid(1, 0, 0, new byte[8]), Self.Rack, Self.Generation, new RosterChanged(1, ValueList<RosterEntry>.Of(Store.State.Roster))), NowNs, this);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using Akka.Actor;
 using Akka.Configuration;
+using Akka.Dispatch;
 using Akka.Event;
 using Rcmp.Cluster.Transport;
 
@@ -53,24 +54,30 @@ public sealed class DueTimeSchedulerTests : IDisposable
     }
 
     [Fact]
-    public void WhatIsRepeatedSeldomComesTogether()
+    public void WhatIsRepeatedSeldomComesAtMultiplesOfATenthOfASecondAndAtItsIntervalOnAverage()
     {
-        var cancel = new Cancelable(Scheduler);
-        var interval = TimeSpan.FromMilliseconds(500);
-        var times = new BlockingCollection<TimeSpan>();
-        Scheduler.ScheduleRepeatedly(TimeSpan.Zero, interval, () => times.Add(Stopwatch.GetElapsedTime(0)), cancel);
-        Scheduler.ScheduleRepeatedly(TimeSpan.FromMilliseconds(30), interval, () => times.Add(Stopwatch.GetElapsedTime(0)), cancel);
-        var heard = new List<TimeSpan>();
-        while (heard.Count < 8)
+        var tenth = Stopwatch.Frequency / 10;
+        var random = new Random(20261129);
+        for (var i = 0; i < 1000; i++)
         {
-            Assert.True(times.TryTake(out var next, Patience));
-            heard.Add(next);
+            var (from, interval) = (random.NextInt64(1L << 40), random.NextInt64(Stopwatch.Frequency / 2, 20 * Stopwatch.Frequency));
+            var next = DueTimeScheduler.Next(from, interval);
+            Assert.Equal(0, next % tenth);
+            Assert.InRange(next, from + interval - tenth / 2, from + interval + tenth / 2);
         }
 
-        cancel.Cancel();
-        // The first two came when they were asked for. Later ones are at multiples of a tenth of a second: at the same one, or at neighbours. The best of three: the machine may be busy.
-        var off = Enumerable.Range(1, 3).Select(i => (heard[2 * i + 1] - heard[2 * i]).TotalMilliseconds % 100).Min(apart => Math.Min(apart, 100 - apart));
-        Assert.True(off < 8, $"{off} ms beside a multiple");
+        // Half a second is a multiple: whoever is there once stays there.
+        Assert.Equal(12 * tenth, DueTimeScheduler.Next(7 * tenth, 5 * tenth));
+        Assert.Equal(7 + tenth, DueTimeScheduler.Next(7, tenth));
+    }
+
+    [Fact]
+    public void TheSchedulersThreadRunsTheActorsThatItTells()
+    {
+        var lane = new ActorLane();
+        _scheduler.LendTo(lane);
+        Scheduler.ScheduleOnce(TimeSpan.Zero, () => lane.Execute(new Says(_heard)));
+        Assert.Equal(["rcmp-scheduler"], Hear(1));
     }
 
     [Fact]
@@ -92,5 +99,12 @@ public sealed class DueTimeSchedulerTests : IDisposable
         }
 
         return heard;
+    }
+
+    private sealed class Says(BlockingCollection<string> heard) : IRunnable
+    {
+        public void Run() => heard.Add(Thread.CurrentThread.Name!);
+
+        public void Execute() => Run();
     }
 }

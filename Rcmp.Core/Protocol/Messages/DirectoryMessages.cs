@@ -29,7 +29,7 @@ internal sealed record AskRows(ShardId Shard, Term Term, RackId Rack, PageId Aft
 internal sealed record RowsAnswered(
     ShardId Shard, Term Term, RackIncarnation Rack, PageId After, bool Last, ValueList<RowReport> Rows, ValueList<RackId> Removed) : IWithShardId;
 
-/// <summary>Rack to shard: these rows of yours are still neither free nor settled. Wakes a shard that nobody else asks.</summary>
+/// <summary>Rack to shard: these rows of yours are still neither free nor settled. Wakes a shard that nobody else asks; without rows it is a greeting that does just that.</summary>
 internal sealed record RowsPending(ShardId Shard, RackIncarnation Rack, ValueList<RowReport> Rows) : IWithShardId;
 
 /// <summary>Rack to shard: I promised a higher term, or am of another generation.</summary>
