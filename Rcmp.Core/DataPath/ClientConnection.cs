@@ -7,7 +7,9 @@ namespace Rcmp.DataPath;
 /// <summary>A fabric connection of this client with the guard slots of its requests: a slot per request in flight. Used by one thread at a time.</summary>
 internal sealed unsafe class ClientConnection : IDisposable
 {
-    private const int WindowMax = 64;
+    /// <summary>Requests under way at a time, at most.</summary>
+    public const int WindowMax = 64;
+
     /// <summary>Of the client's guard slots: two connections may be busy at a time without keeping each other waiting.</summary>
     private const int SlotShare = 2;
 

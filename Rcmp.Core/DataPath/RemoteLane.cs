@@ -5,9 +5,7 @@ namespace Rcmp.DataPath;
 /// <summary>A connection during a run, and what is to go over it. Used again and again, so that a remote access allocates nothing.</summary>
 internal sealed class RemoteLane
 {
-    private const int RequestsMax = 64;
-
-    private readonly FabricRequest[] _requests = new FabricRequest[RequestsMax];
+    private readonly FabricRequest[] _requests = new FabricRequest[ClientConnection.WindowMax];
     private int[] _waiting = new int[8];
     private int _firstWaiting;
     private int _waitingEnd;
@@ -53,7 +51,7 @@ internal sealed class RemoteLane
 
     public void DropWaiting() => _firstWaiting++;
 
-    /// <summary>Room for one more request: there is some, since a connection's window is smaller.</summary>
+    /// <summary>Room for one more request: there is some, a whole window's.</summary>
     public ref FabricRequest Next() => ref _requests[_unsent++];
 
     /// <summary>Sends without waiting.</summary>

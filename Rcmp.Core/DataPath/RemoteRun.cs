@@ -9,8 +9,6 @@ namespace Rcmp.DataPath;
 /// <summary>Carries the remote accesses of one round out, pipelined over all links that are involved.</summary>
 internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, ClientView view, PoolClientOptions options, PoolClientCounters totals)
 {
-    private const int CompletionsMax = 64;
-
     // Kept from one run to the next, the first ones being in use.
     private readonly List<RemoteLane> _lanes = [];
     private int _open;
@@ -171,7 +169,7 @@ internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, Clien
     [SkipLocalsInit]
     private void Await(RemoteLane lane, Span<PageAccess> accesses)
     {
-        Span<FabricCompletion> completions = stackalloc FabricCompletion[CompletionsMax];
+        Span<FabricCompletion> completions = stackalloc FabricCompletion[ClientConnection.WindowMax];
         var count = lane.Exchange(completions, options.SpinNs, (long)options.OperationDeadline.TotalNanoseconds);
         var now = Stopwatch.GetTimestamp();
         var share = count == 0 ? 0 : (now - LastAt) * (1_000_000_000 / Stopwatch.Frequency) / count;

@@ -21,6 +21,9 @@ internal sealed partial class RackHost : IDisposable
     private const long SleepMaxNs = 100_000_000;
     private const long TogetherNs = 60_000_000;
 
+    /// <summary>How long a thread that brings a message handles what others have brought.</summary>
+    private const long TurnNs = 1_000_000;
+
     private readonly RackHostOptions _options;
     private readonly ILogger _log;
     private readonly Region _region;
@@ -38,6 +41,7 @@ internal sealed partial class RackHost : IDisposable
     private readonly AutoResetEvent _timerWake = new(false);
     private int _queued;
     private int _tickQueued;
+    private int _leftToTimer;
     private long _nextDeadlineNs = long.MaxValue;
     private long _timerSleepsUntilNs = long.MaxValue;
     private volatile bool _stopping;
@@ -165,13 +169,29 @@ internal sealed partial class RackHost : IDisposable
     {
         if (_stopping) return;
         _inbox.Enqueue(item);
-        if (Interlocked.Increment(ref _queued) != 1) return;
-        do
+        if (Interlocked.Increment(ref _queued) == 1 && !HandleQueued()) LeaveToTimer();
+    }
+
+    /// <summary>By the one thread whose machine it is. False if others kept it busy for so long that the caller should go back to its own work; the machine is still its own.</summary>
+    private bool HandleQueued()
+    {
+        var startNs = 0L;
+        while (true)
         {
             if (_inbox.TryDequeue(out var next)) Handle(next);
             PublishDeadline();
+            if (Interlocked.Decrement(ref _queued) == 0) return true;
+            var now = NowNs;
+            if (startNs == 0) startNs = now;
+            else if (now - startNs > TurnNs) return false;
         }
-        while (Interlocked.Decrement(ref _queued) > 0);
+    }
+
+    /// <summary>The machine, with what is queued. A thread of the network that went on with a long allocation's steps would leave unread what others send meanwhile.</summary>
+    private void LeaveToTimer()
+    {
+        Volatile.Write(ref _leftToTimer, 1);
+        _timerWake.Set();
     }
 
     /// <summary>While the machine is still this thread's: to look for the next deadline tidies the queue of deadlines, and a later thread's must not be overwritten.</summary>
@@ -213,6 +233,7 @@ internal sealed partial class RackHost : IDisposable
         var nextSessionPollNs = NowNs;
         while (!_stopping)
         {
+            if (Interlocked.Exchange(ref _leftToTimer, 0) == 1 && !HandleQueued()) LeaveToTimer();
             var now = NowNs;
             // One at a time: while the machine is busy with a long step they would pile up, and everybody else wait behind them.
             if (now >= Interlocked.Read(ref _nextDeadlineNs) && Interlocked.Exchange(ref _tickQueued, 1) == 0) Enqueue(new Tick());

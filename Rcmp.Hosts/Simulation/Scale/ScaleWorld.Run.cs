@@ -47,6 +47,9 @@ internal sealed partial class ScaleWorld
     public ScalePoint Run()
     {
         var watch = Stopwatch.StartNew();
+        // What others in this process have left to finalizers would be freed in the middle, and told as less than nothing.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
         var empty = Heap();
         foreach (var rack in _racks) rack.Start();
         StartShards();
