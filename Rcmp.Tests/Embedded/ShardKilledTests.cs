@@ -26,7 +26,8 @@ public sealed class ShardKilledTests
             if (message is PageOrder page && page.Order == order && Interlocked.Increment(ref killed) == 1) pools.Cluster.ReplaceShard(shard);
         };
         await BringAsync(second, address);
-        Assert.True(killed > 0, $"no {order} was sent");
+        // The page is there before its move has ended.
+        await Eventually.TrueAsync(() => Volatile.Read(ref killed) > 0, $"{order} to be sent");
         pools.Cluster.ShardSending = null;
 
         Assert.Equal(0x5EEDul, first.Read<ulong>(address));
