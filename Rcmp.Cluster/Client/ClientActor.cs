@@ -22,6 +22,7 @@ internal sealed class ClientActor : ReceiveActor, IWithTimers
     private readonly SessionRequest _request;
     private readonly RequestId _openRequest = NewRequest();
     private readonly TimeSpan _pingInterval;
+    private readonly TimeSpan _repeatAfter;
     private readonly long _openDeadline;
     private readonly TimeSpan _openTimeout;
     private readonly IActorRef _manager;
@@ -35,6 +36,7 @@ internal sealed class ClientActor : ReceiveActor, IWithTimers
     {
         (_control, _rack, _request, _openTimeout, _pingInterval) = (control, rack, request, openTimeout, pingInterval);
         _openDeadline = Stopwatch.GetTimestamp() + (long)(openTimeout.TotalSeconds * Stopwatch.Frequency);
+        _repeatAfter = pingInterval / 2;
         _manager = Resolve(Paths.Sessions);
         Opening();
     }
@@ -91,6 +93,7 @@ internal sealed class ClientActor : ReceiveActor, IWithTimers
         Receive<OneWay>(oneWay => _session.Tell(oneWay.Request, Self));
         Receive<ISessionReply>(_control.Complete);
         Receive<PingDue>(_ => Ping());
+        Receive<RepeatDue>(_ => Repeat());
         Receive<SessionPong>(pong => pong.Session == _token, Heard);
         Receive<SessionAttached>(attached => attached.Session == _token, _ => Attached());
         Receive<SessionRefused>(Lost);
@@ -102,7 +105,6 @@ internal sealed class ClientActor : ReceiveActor, IWithTimers
     {
         if (_pings - _lastPong >= SilentPingsMax) _control.SetState(PoolState.Disconnected);
         _manager.Tell(new SessionPing(_token, ++_pings), Self);
-        Repeat();
     }
 
     private void Heard(SessionPong pong)
@@ -126,13 +128,25 @@ internal sealed class ClientActor : ReceiveActor, IWithTimers
         _control.SessionLost(refused.Message);
     }
 
-    /// <summary>Messages get lost. Every request has an id by which the daemon knows a repeat.</summary>
+    /// <summary>Messages get lost. Every request has an id by which the daemon knows a repeat; and a daemon with a new actor system says so when it is pinged.</summary>
     private void Repeat()
     {
         if (_control.State != PoolState.Connected || !_control.HasPending) return;
+        var isLate = false;
         foreach (var pending in _control.Pending)
-            if (Stopwatch.GetElapsedTime(pending.SentAt) > 2 * _pingInterval)
-                Send(pending);
+        {
+            if (Stopwatch.GetElapsedTime(pending.SentAt) < _repeatAfter) continue;
+            isLate = true;
+            Send(pending);
+        }
+
+        if (isLate) _manager.Tell(new SessionPing(_token, _pings), Self);
+        Watch();
+    }
+
+    private void Watch()
+    {
+        if (!Timers.IsTimerActive(RepeatDue.Instance)) Timers.StartSingleTimer(RepeatDue.Instance, RepeatDue.Instance, _repeatAfter);
     }
 
     private void Send(PendingRequest pending)
@@ -141,12 +155,18 @@ internal sealed class ClientActor : ReceiveActor, IWithTimers
         pending.WasSent = true;
         pending.SentAt = Stopwatch.GetTimestamp();
         _session.Tell(pending.Request, Self);
+        Watch();
     }
 
     private static RequestId NewRequest() => new(BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))));
 
     /// <summary>A request without a reply.</summary>
     internal sealed record OneWay(ISessionRequest Request) : INoSerializationVerificationNeeded;
+
+    private sealed class RepeatDue : INoSerializationVerificationNeeded, IDeadLetterSuppression
+    {
+        public static readonly RepeatDue Instance = new();
+    }
 
     private sealed class PingDue : INoSerializationVerificationNeeded, IDeadLetterSuppression
     {

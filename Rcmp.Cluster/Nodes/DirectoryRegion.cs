@@ -28,8 +28,12 @@ internal static class DirectoryRegion
             PoisonPill.Instance);
     }
 
-    private static HashSet<Address> RacksOf(ActorSystem system) =>
-        [.. Akka.Cluster.Cluster.Get(system).State.Members.Where(m => m.HasRole(SystemConfig.RackRole) && m.Status == MemberStatus.Up).Select(m => m.Address)];
+    private static (IReadOnlySet<Address> Racks, bool Whole) RacksOf(ActorSystem system)
+    {
+        var state = Akka.Cluster.Cluster.Get(system).State;
+        var racks = state.Members.Where(m => m.HasRole(SystemConfig.RackRole) && m.Status == MemberStatus.Up).Select(m => m.Address).ToHashSet();
+        return (racks, state.Unreachable.IsEmpty && state.Members.All(m => m.Status is not (MemberStatus.Joining or MemberStatus.WeaklyUp)));
+    }
 
     public static IActorRef StartMasterProxy(ActorSystem system) => system.ActorOf(
         ClusterSingletonProxy.Props("/user/" + Paths.Master, ClusterSingletonProxySettings.Create(system).WithRole(SystemConfig.MasterRole)),

@@ -13,6 +13,9 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
     /// <summary>What the socket does not take is kept, up to this; then Akka is told to wait.</summary>
     private const int UnsentBytesMax = 4 << 20;
 
+    /// <summary>Receives in a row.</summary>
+    private const int TurnsMax = 16;
+
     private readonly Socket _socket;
     private readonly SocketLoop _loop;
     private readonly FrameReader _frames;
@@ -25,6 +28,7 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
     private Readiness _interest;
     private IHandleEventListener? _listener;
     private bool _closed;
+    private bool _isLossTold;
 
     /// <summary>Takes over a non-blocking socket that is connected or being connected. If that fails the socket is closed.</summary>
     public SocketAssociation(Socket socket, Address local, Address remote, SocketLoop loop, int frameBytesMax)
@@ -131,11 +135,16 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
 
     private void Listen(IHandleEventListener listener)
     {
+        bool closed;
         lock (_lock)
         {
             _listener = listener;
-            if (!_closed) SetInterest();
+            closed = _closed;
+            if (!closed) SetInterest();
         }
+
+        // It broke before there was anybody to tell.
+        if (closed) TellLoss();
     }
 
     /// <summary>A connection without a listener is not read: its bytes would have nowhere to go.</summary>
@@ -151,7 +160,8 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
     {
         try
         {
-            while (true)
+            // One sender must not keep the thread from all the others, and from the actors that are to read this.
+            for (var turn = 0; turn < TurnsMax; turn++)
             {
                 int count, room;
                 lock (_lock)
@@ -164,7 +174,12 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
                     if (error != SocketError.Success) count = 0;
                 }
 
-                if (count == 0) break;
+                if (count == 0)
+                {
+                    CloseBroken();
+                    return;
+                }
+
                 _frames.Advance(count);
                 while (_frames.TryRead(out var frame)) _listener?.Notify(new InboundPayload(ByteString.CopyFrom(frame)));
                 if (count < room) return;
@@ -173,10 +188,27 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
         catch (InvalidDataException)
         {
             // Whoever sends that speaks something else; there is nobody to tell.
+            CloseBroken();
+        }
+    }
+
+    private void CloseBroken()
+    {
+        Close();
+        TellLoss();
+    }
+
+    /// <summary>Once, to the listener or whoever becomes it.</summary>
+    private void TellLoss()
+    {
+        IHandleEventListener? listener;
+        lock (_lock)
+        {
+            listener = _isLossTold ? null : _listener;
+            _isLossTold |= listener is not null;
         }
 
-        Close();
-        _listener?.Notify(new Disassociated(DisassociateInfo.Unknown));
+        listener?.Notify(new Disassociated(DisassociateInfo.Unknown));
     }
 
     private void Append(ReadOnlySpan<byte> payload)

@@ -14,6 +14,8 @@ namespace Rcmp.Cluster.Transport;
 /// <remarks>No TLS: whoever turns it on names Akka's own transport-class.</remarks>
 internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatchedSocket
 {
+    private static readonly TimeSpan PauseWithoutDescriptors = TimeSpan.FromMilliseconds(100);
+
     private readonly TaskCompletionSource<IAssociationEventListener> _associations = new();
     private readonly SocketLoop _loop;
     private readonly string _hostname;
@@ -98,9 +100,16 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
         {
             socket = _listener!.Accept();
         }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable)
+        {
+            // Whoever knocks waits. To look again at once would take a core, and be in vain.
+            _loop.Change(_listener!, _token, Readiness.None);
+            System.Scheduler.Advanced.ScheduleOnce(PauseWithoutDescriptors, ListenAgain);
+            return;
+        }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // Whoever knocked is gone, or there are no descriptors left: the next one will be heard again.
+            // Whoever knocked is gone: the next one will be heard again.
             return;
         }
 
@@ -123,6 +132,18 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
         if (_listener is not { } socket) return;
         _loop.Remove(socket, _token);
         socket.Dispose();
+    }
+
+    private void ListenAgain()
+    {
+        try
+        {
+            _loop.Change(_listener!, _token, Readiness.Read);
+        }
+        catch (Exception e) when (e is Win32Exception or ObjectDisposedException)
+        {
+            // The transport has been stopped meanwhile.
+        }
     }
 
     private static void Begin(Socket socket, IPEndPoint remote)

@@ -50,9 +50,23 @@ internal sealed partial class ReadinessQueue : IDisposable
     /// <param name="interest">A broken connection is told in any case.</param>
     public void Add(Socket socket, ulong token, Readiness interest) => Checked(rcmp_ready_add(_queue, (int)socket.Handle, token, interest));
 
-    public void Change(Socket socket, ulong token, Readiness interest) => Checked(rcmp_ready_change(_queue, (int)socket.Handle, token, interest));
+    /// <summary>Does nothing after disposal.</summary>
+    public void Change(Socket socket, ulong token, Readiness interest)
+    {
+        lock (_lock)
+        {
+            if (!_disposed) Checked(rcmp_ready_change(_queue, (int)socket.Handle, token, interest));
+        }
+    }
 
-    public void Remove(Socket socket) => Checked(rcmp_ready_remove(_queue, (int)socket.Handle));
+    /// <summary>Does nothing after disposal.</summary>
+    public void Remove(Socket socket)
+    {
+        lock (_lock)
+        {
+            if (!_disposed) Checked(rcmp_ready_remove(_queue, (int)socket.Handle));
+        }
+    }
 
     /// <summary>Waits without end for sockets that are ready, or for a wake. One thread at a time; valid until the next call.</summary>
     public ReadOnlySpan<ReadyEvent> Wait() => _events.AsSpan(0, Checked(rcmp_ready_wait(_queue, _wake, _events, _events.Length, -1)));

@@ -38,10 +38,12 @@ internal sealed partial class RackHost : IDisposable
     private readonly RackCore _core;
     private readonly ConcurrentQueue<object> _inbox = [];
     private readonly Thread _timer;
+    // Never disposed: a thread that leaves the machine may set it when all else has ended.
     private readonly AutoResetEvent _timerWake = new(false);
     private int _queued;
     private int _tickQueued;
     private int _leftToTimer;
+    private int _owner;
     private long _nextDeadlineNs = long.MaxValue;
     private long _timerSleepsUntilNs = long.MaxValue;
     private volatile bool _stopping;
@@ -139,8 +141,16 @@ internal sealed partial class RackHost : IDisposable
         _stopping = true;
         _timerWake.Set();
         _timer.Join();
+        TakeForGood();
         DisposeParts();
-        _timerWake.Dispose();
+    }
+
+    /// <summary>The machine, from whoever has it: the region is unmapped next. What has come before is done first, since somebody may wait for it.</summary>
+    private void TakeForGood()
+    {
+        while (_owner != Environment.CurrentManagedThreadId && Interlocked.CompareExchange(ref _queued, 1, 0) != 0 && Interlocked.Exchange(ref _leftToTimer, 0) == 0)
+            Thread.Yield();
+        while (_inbox.TryDequeue(out var next)) Handle(next);
     }
 
     /// <summary>Nobody in the pool would speak with it, and its clients would take pages for existing that are gone.</summary>
@@ -152,11 +162,11 @@ internal sealed partial class RackHost : IDisposable
 
     private void DisposeParts()
     {
-        // The region last: everything else writes to it.
+        // The region last: everything else writes to it. What is to be fenced is fenced at the server.
+        _fences?.Dispose();
         _server?.Dispose();
         _quiesce?.Dispose();
         _pulls?.Dispose();
-        _fences?.Dispose();
         _sessions?.RemoveDirectoryIfUnused();
         _region.Dispose();
     }
@@ -178,8 +188,10 @@ internal sealed partial class RackHost : IDisposable
         var startNs = 0L;
         while (true)
         {
+            _owner = Environment.CurrentManagedThreadId;
             if (_inbox.TryDequeue(out var next)) Handle(next);
             PublishDeadline();
+            _owner = 0;
             if (Interlocked.Decrement(ref _queued) == 0) return true;
             var now = NowNs;
             if (startNs == 0) startNs = now;

@@ -97,7 +97,7 @@ struct tcp_thread {
     struct tcp_peer *hot; /* answered last: polled directly while the thread spins */
     uint32_t strangers;   /* peers that have not introduced themselves */
     bool stop;
-    bool has_listener, listener_paused;
+    bool listener_paused;
     pthread_mutex_t lock;
     pthread_cond_t done;
     struct tcp_command *commands;
@@ -130,6 +130,8 @@ bool tcp_out_frame(struct tcp_peer *peer, const struct tcp_answer *head, const u
 
 /* tcp_thread.c */
 bool tcp_thread_start(struct tcp_server *server, uint32_t index);
+/* The first of them accepts connections from now on, for all of them. */
+void tcp_threads_listen(struct tcp_server *server);
 /* Of the first so many: no thread and no peer is left afterwards. */
 void tcp_threads_stop(struct tcp_server *server, uint32_t count);
 /* Closes the peers that the filter names, in all threads. When it returns none of them touches the region any more. */

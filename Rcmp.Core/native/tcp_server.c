@@ -106,6 +106,7 @@ int rcmp_tcp_expose(const struct rcmp_server_options *options, const struct rcmp
         free(server);
         return status;
     }
+    tcp_threads_listen(server);
     snprintf(address_out, address_size, "%.*s:%u", (int)(strrchr(options->address, ':') - options->address), options->address, picked);
     *result = &server->base;
     return RCMP_EXPOSED;

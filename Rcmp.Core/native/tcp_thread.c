@@ -291,6 +291,8 @@ void tcp_threads_stop(struct tcp_server *server, uint32_t count) {
         thread_fini(&server->threads[i]);
 }
 
+void tcp_threads_listen(struct tcp_server *server) { listener_watch(&server->threads[0], true); }
+
 bool tcp_thread_start(struct tcp_server *server, uint32_t index) {
     struct tcp_thread *thread = &server->threads[index];
     thread->server = server;
@@ -301,10 +303,6 @@ bool tcp_thread_start(struct tcp_server *server, uint32_t index) {
     pthread_cond_init(&thread->done, NULL);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = thread};
     bool ok = thread->epoll >= 0 && thread->event >= 0 && epoll_ctl(thread->epoll, EPOLL_CTL_ADD, thread->event, &event) == 0;
-    if (ok && index == 0) {
-        thread->has_listener = true;
-        listener_watch(thread, true);
-    }
     /* Signals belong to the runtime's threads. */
     sigset_t all, before;
     sigfillset(&all);

@@ -18,11 +18,12 @@ public sealed class RacksFirstTests : IDisposable
     private readonly IActorRef _second = new Region(SecondAddress);
     private readonly HashSet<Address> _racks = [FirstAddress, SecondAddress];
     private readonly Emptiest _inner = new();
+    private bool _whole = true;
     private readonly RacksFirst _strategy;
 
     public RacksFirstTests()
     {
-        _strategy = new RacksFirst(_inner, _ => _racks);
+        _strategy = new RacksFirst(_inner, _ => (_racks, _whole));
         _strategy.Start(_system);
     }
 
@@ -48,9 +49,18 @@ public sealed class RacksFirstTests : IDisposable
     {
         var many = Enumerable.Range(0, 40).Select(i => $"{i}").ToArray();
         var moved = await _strategy.Rebalance(Current((_master, many), (_first, [])), ImmutableHashSet.Create("0", "1"));
-        Assert.Equal(16, moved.Count);
+        Assert.Equal(14, moved.Count);
         Assert.DoesNotContain("0", moved);
         Assert.All(moved, shard => Assert.Contains(shard, many));
+    }
+
+    [Fact]
+    public async Task NothingMovesWhileANodeDoesNotAnswer()
+    {
+        (_whole, _inner.Moves) = (false, ["1"]);
+        Assert.Empty(await _strategy.Rebalance(Current((_master, ["1"]), (_first, [])), ImmutableHashSet<string>.Empty));
+        Assert.Empty(await _strategy.Rebalance(Current((_master, []), (_first, ["1", "2"]), (_second, [])), ImmutableHashSet<string>.Empty));
+        Assert.Equal(_first, await _strategy.AllocateShard(_master, "4", Current((_master, []), (_first, []))));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Rcmp.Tests.Embedded;
 
@@ -21,22 +22,17 @@ public sealed class LargeAllocationTests
             await other.AllocatePagesAsync(1);
         }
 
-        var whole = Stopwatch.StartNew();
         var allocation = pool.AllocatePagesAsync(Pages).AsTask();
         // Nobody who asks waits for all of the steps: made in one, the allocation would never be seen half done. How often it is depends on the machine.
-        var (asked, allocated, longest) = (0, 0, TimeSpan.Zero);
+        var (asked, allocated) = (0, 0);
         while (!allocation.IsCompleted)
         {
-            var turn = Stopwatch.StartNew();
             if ((await host.StatusAsync()).Resident is > 1000 and < Pages - 1000) asked++;
             await other.AllocatePagesAsync(1);
             if ((await host.StatusAsync()).Resident is > 1000 and < Pages - 1000) allocated++;
-            if (turn.Elapsed > longest) longest = turn.Elapsed;
         }
 
         Assert.True(asked >= 1 && allocated >= 1, $"while {Pages} pages were allocated the rack answered {asked} questions and {allocated} small allocations");
-        // Whoever brings a message while the machine is idle is not kept with the steps until they end.
-        Assert.True(longest < whole.Elapsed / 2, $"of the allocation's {whole.Elapsed.TotalMilliseconds:0} ms somebody else waited {longest.TotalMilliseconds:0} ms");
         var address = await allocation;
         foreach (var page in (long[])[0, 1, 1023, 1024, Pages / 2, Pages - 1])
         {
@@ -46,6 +42,36 @@ public sealed class LargeAllocationTests
         }
 
         Assert.Equal((ulong)Pages, pool.Read<ulong>(address + (Pages - 1L) * 4096));
+    }
+
+    [Fact]
+    public async Task WhoeverAsksWhileTheRackIsIdleIsNotKeptWithTheStepsThatCome()
+    {
+        await using var pools = await EmbeddedPools.StartAsync(new EmbeddedPoolOptions { Racks = 1, RegionSize = 240L << 20 });
+        var pool = pools.Connect(0);
+        var other = pools.Connect(0);
+        var host = pools.Cluster.Racks[0];
+        const int count = Pages / 2;
+        var shares = new List<double>();
+        // Of three, since the machine may stop us once.
+        for (var round = 0; round < 3; round++)
+        {
+            var whole = Stopwatch.StartNew();
+            var longest = TimeSpan.Zero;
+            var allocation = pool.AllocatePagesAsync(count).AsTask();
+            while (!allocation.IsCompleted)
+            {
+                var turn = Stopwatch.StartNew();
+                await host.StatusAsync();
+                await other.AllocatePagesAsync(1);
+                if (turn.Elapsed > longest) longest = turn.Elapsed;
+            }
+
+            shares.Add(longest / whole.Elapsed);
+            await pool.FreePagesAsync(await allocation, count);
+        }
+
+        Assert.True(shares.Order().ElementAt(1) < 0.5, $"of the time of an allocation somebody else waited {string.Join(", ", shares.Select(s => s.ToString("0.00", CultureInfo.InvariantCulture)))}");
     }
 
     [Fact]

@@ -18,6 +18,8 @@ public sealed class RigProcessTests
             ["tcp://127.0.0.1:0", $"/dev/shm/rcmp-rig-{Environment.ProcessId}", "dotnet", Path.Combine(AppContext.BaseDirectory, "Rcmp.Hosts.dll")])
         { RedirectStandardOutput = true };
         start.Environment["RCMP_RIG_PATIENCE"] = "60";
+        start.Environment["RCMP_RIG_PAUSE"] = "10";
+        start.Environment["RCMP_RIG_CLIENT_TIMEOUT"] = "20";
         using var script = Process.Start(start)!;
         var output = await script.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken).WaitAsync(Patience, TestContext.Current.CancellationToken);
         await script.WaitForExitAsync(TestContext.Current.CancellationToken);

@@ -11,6 +11,7 @@ internal sealed partial class RackCore
 
     // Until a master has accepted it, a rack that comes back may have been removed meanwhile, and its rows mean nothing: shards get no answer.
     private bool _wasRegistered;
+    private bool _toGreet = true;
     private long _loadReported;
     private bool _loadReportDue;
     private bool _draining;
@@ -24,6 +25,8 @@ internal sealed partial class RackCore
     private void OnNodeJoined(NodeJoined e)
     {
         _nodeAddress = e.NodeAddress;
+        // Who joins anew knows no shard's place.
+        _toGreet = true;
         SendRegistration();
     }
 
@@ -87,8 +90,9 @@ internal sealed partial class RackCore
 
         if (_store.State.Rack != m.Rack) return;
         _notRegisteredBecause = null;
-        if (!_wasRegistered) _timers.Set(new TimerKey(TimerKind.Greet, 0), _now + _options.GreetDelayNs);
         _wasRegistered = true;
+        if (_toGreet) _timers.Set(new TimerKey(TimerKind.Greet, 0), _now + _options.GreetDelayNs);
+        _toGreet = false;
         OnRosterChanged(m.Roster);
     }
 
