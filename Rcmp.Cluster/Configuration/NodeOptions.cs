@@ -63,7 +63,7 @@ internal sealed record NodeOptions
     public static NodeOptions Read(LoadedConfig loaded, SettingsReader reader)
     {
         var common = CommonOptions.Read(loaded, reader);
-        var host = reader.Text("rcmp.node.host", "a host name or an IP address", text => Uri.CheckHostName(text) != UriHostNameType.Unknown);
+        var host = reader.Host();
         var port = reader.Int32("rcmp.node.port", 0, 65535);
         var seeds = reader.Addresses("rcmp.seed-nodes");
         if (seeds.Count == 0) throw reader.Missing("rcmp.seed-nodes", "the masters, such as [\"127.0.0.1:4100\"]");
@@ -74,7 +74,7 @@ internal sealed record NodeOptions
             PageSize = ReadPageSize(reader),
             Address = new NodeAddress(host, port),
             SeedNodes = seeds,
-            DirectoryShards = reader.Int32("rcmp.directory.shards", 1, 4096),
+            DirectoryShards = reader.Int32("rcmp.directory.shards", 1, StateCopies.TermsMax),
             JoinTimeout = reader.Duration("rcmp.join-timeout", TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)),
             RequestTimeout = reader.Duration("rcmp.request-timeout", TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10)),
             Policy = ReadPolicy(reader),

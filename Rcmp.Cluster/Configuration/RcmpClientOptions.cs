@@ -70,7 +70,7 @@ public sealed record RcmpClientOptions
                 ?? throw reader.Missing("rcmp.client.rack", "host:port of the rack daemon on this machine, such as 127.0.0.1:4200")).ToString(),
             PoolId = reader.OptionalGuid("rcmp.pool.id"),
             Name = reader.Text("rcmp.client.name", "at most 128 characters", text => text.Length <= 128),
-            Host = reader.Text("rcmp.node.host", "a host name or an IP address", text => Uri.CheckHostName(text) != UriHostNameType.Unknown),
+            Host = reader.Host(),
             Port = reader.Int32("rcmp.node.port", 0, 65535),
             TimingProfile = common.TimingProfile,
             Timeout = reader.Duration("rcmp.client.timeout", TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1)),

@@ -22,6 +22,9 @@ internal sealed class SettingsReader(Config config, string source, Func<string, 
 
     public string? OptionalText(string key) => Raw(key) is { Length: > 0 } text ? text : null;
 
+    /// <summary>Where the node's or the client's actor system listens.</summary>
+    public string Host() => Text("rcmp.node.host", "a host name or an IP address", text => Uri.CheckHostName(text) != UriHostNameType.Unknown);
+
     public int Int32(string key, int min, int max)
     {
         var text = Raw(key);

@@ -22,7 +22,7 @@ internal sealed class AdminActor : ReceiveActor, IWithTimers
     private readonly RackHost? _host;
     private readonly Akka.Cluster.Cluster _cluster = Akka.Cluster.Cluster.Get(Context.System);
     private readonly Dictionary<RequestId, Gathering> _gatherings = [];
-    private readonly Dictionary<RequestId, IActorRef> _atBarriers = [];
+    private readonly Dictionary<RequestId, IActorRef> _askers = [];
 
     public AdminActor(NodeOptions options, NodeRoster roster, IActorRef master, RackHost? host)
     {
@@ -33,11 +33,13 @@ internal sealed class AdminActor : ReceiveActor, IWithTimers
         ReceiveAsync<AskRackStatus>(AnswerForRackAsync, _ => host is not null);
         // One that is not in a cluster yet has nothing to say: whoever asks would join nothing.
         Receive<AskCluster>(_ => Sender.Tell(new ClusterAnswered(options.PoolId, _cluster.SelfUniqueAddress.Uid, ClusterWatchActor.StandingOf(_cluster)), Self), _ => _cluster.SelfMember.Status == MemberStatus.Up);
-        Receive<ForgetRack>(order => master.Tell(order, ActorRefs.NoSender));
-        Receive<DrainRack>(order => master.Tell(order, ActorRefs.NoSender));
-        Receive<ArriveAtBarrier>(arrival => PassOn(arrival, master));
-        Receive<BarrierAnswered>(PassBack);
-        Receive<AskerGone>(gone => _atBarriers.Remove(gone.Request));
+        var replyTo = $"{_cluster.SelfAddress}/user/{Paths.Admin}";
+        Receive<ForgetRack>(order => PassOn(order.Request, order with { ReplyTo = replyTo }, master));
+        Receive<DrainRack>(order => PassOn(order.Request, order with { ReplyTo = replyTo }, master));
+        Receive<ArriveAtBarrier>(arrival => PassOn(arrival.Request, arrival, master));
+        Receive<AdminAnswered>(answer => PassBack(answer.Request, answer));
+        Receive<BarrierAnswered>(answer => PassBack(answer.Request, answer));
+        Receive<AskerGone>(gone => _askers.Remove(gone.Request));
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -98,17 +100,17 @@ internal sealed class AdminActor : ReceiveActor, IWithTimers
             Self);
     }
 
-    /// <summary>Whoever waits at a barrier may be known by this machine's loopback address only, so the answer comes back this way.</summary>
-    private void PassOn(ArriveAtBarrier arrival, IActorRef master)
+    /// <summary>Whoever asks may be known by this machine's loopback address only, so the answer comes back this way. Asked again as long as somebody waits.</summary>
+    private void PassOn(RequestId request, IPoolProtocol question, IActorRef master)
     {
-        _atBarriers[arrival.Request] = Sender;
-        Timers.StartSingleTimer((nameof(ArriveAtBarrier), arrival.Request), new AskerGone(arrival.Request), AskerTime);
-        master.Tell(arrival, Self);
+        _askers[request] = Sender;
+        Timers.StartSingleTimer((nameof(PassOn), request), new AskerGone(request), AskerTime);
+        master.Tell(question, Self);
     }
 
-    private void PassBack(BarrierAnswered answer)
+    private void PassBack(RequestId request, IPoolProtocol answer)
     {
-        if (_atBarriers.TryGetValue(answer.Request, out var asker)) asker.Tell(answer, Self);
+        if (_askers.TryGetValue(request, out var asker)) asker.Tell(answer, Self);
     }
 
     private sealed record AskerGone(RequestId Request) : INoSerializationVerificationNeeded, IDeadLetterSuppression;

@@ -11,7 +11,9 @@ internal static unsafe class StateCopies
 {
     private const int HeaderBytes = 24;
     private const int RosterMax = RackId.Max;
-    private const int TermsMax = 1024;
+    /// <summary>Directory shards of a pool, at most.</summary>
+    public const int TermsMax = 1024;
+
     private const int EntryFixedBytes = 2 + 16 + 8 + 1 + 2;
 
     public static void Format(byte* copies)

@@ -80,7 +80,7 @@ internal static class SharedOptions
 
     public static Argument<GAddr> Address() => new("ADDR")
     {
-        Description = "A global address, such as 0x0000001000001000.",
+        Description = "A global address, such as 0x0010000000001000.",
         CustomParser = result =>
         {
             if (!GAddr.TryParse(result.Tokens[0].Value, null, out var address)) result.AddError($"'{result.Tokens[0].Value}' is not an address: write 0x and hexadecimal digits");

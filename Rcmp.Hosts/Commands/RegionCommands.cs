@@ -11,6 +11,8 @@ internal sealed class RegionCreateCommand : RcmpCommand
     private readonly Option<ByteSize?> _size = SharedOptions.Size("--size", "The region's size; required for a file, all of it for a device.");
     private readonly Option<ByteSize?> _pageSize = SharedOptions.Size("--page-size", "The pool's page size, a power of two from 4KiB to 2MiB (default 4KiB).");
     private readonly Option<long?> _numaNode = SharedOptions.Count("--numa-node", "Bind the memory to this NUMA node.", 0, 1023);
+    private readonly Option<long?> _sessions = SharedOptions.Count("--sessions", "Client sessions at a time (default: by the region's size, 31 to 127).", 1, 4095);
+    private readonly Option<long?> _guardSlots = SharedOptions.Count("--guard-slots", "Guard slots per session (default: by the region's size, 64 to 256).", 4, 1024);
     private readonly Option<bool> _hugePages = new("--huge-pages") { Description = "Map it in huge pages (a hugetlbfs file is so anyway)." };
     private readonly Option<bool> _populate = new("--populate") { Description = "Take all memory now, not at first touch." };
     private readonly Option<bool> _force = new("--force") { Description = "Format even if there is a region already: its pages are lost." };
@@ -26,7 +28,7 @@ internal sealed class RegionCreateCommand : RcmpCommand
         : base("create", "Format a region.")
     {
         Add(_path);
-        foreach (var option in new Option[] { _size, _pageSize, _pool, _numaNode, _hugePages, _populate, _force }) Add(option);
+        foreach (var option in new Option[] { _size, _pageSize, _pool, _sessions, _guardSlots, _numaNode, _hugePages, _populate, _force }) Add(option);
     }
 
     public override Task<int> RunAsync(CommandContext context, CancellationToken ct)
@@ -37,6 +39,8 @@ internal sealed class RegionCreateCommand : RcmpCommand
             PoolId = context.Get(_pool) ?? Guid.NewGuid(),
             SizeBytes = context.Get(_size)?.Bytes ?? 0,
             PageSizeBytes = (int)Math.Min(context.Get(_pageSize)?.Bytes ?? PageGeometry.PageSizeMin, int.MaxValue),
+            SessionCount = (int)(context.Get(_sessions) + 1 ?? 0),
+            SlotsPerSession = (int)(context.Get(_guardSlots) ?? 0),
             NumaNode = (int?)context.Get(_numaNode),
             HugePages = context.Get(_hugePages),
             Populate = context.Get(_populate),

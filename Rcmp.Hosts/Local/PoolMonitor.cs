@@ -24,7 +24,7 @@ internal sealed class PoolMonitor(IReadOnlyList<NodeAddress> nodes, string host 
         var loaded = ConfigLoader.Load(configuration, NodeRole.Client);
         var reader = loaded.Reader();
         IReadOnlyList<NodeAddress> nodes = reader.OptionalAddress("rcmp.client.rack") is { } rack ? [rack] : reader.Addresses("rcmp.seed-nodes");
-        return nodes.Count > 0 ? new PoolMonitor(nodes) : throw CommandException.Usage($"{configuration} names neither rcmp.client.rack nor rcmp.seed-nodes: nobody can be asked");
+        return nodes.Count > 0 ? new PoolMonitor(nodes, reader.Host()) : throw CommandException.Usage($"{configuration} names neither rcmp.client.rack nor rcmp.seed-nodes: nobody can be asked");
     }
 
     /// <summary>The nodes of a local cluster that run.</summary>

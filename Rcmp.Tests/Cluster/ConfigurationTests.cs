@@ -58,7 +58,7 @@ public sealed class ConfigurationTests
     }
 
     [Theory]
-    [InlineData("rcmp.directory.shards = 0", "rcmp.directory.shards = 0", "from 1 to 4096")]
+    [InlineData("rcmp.directory.shards = 0", "rcmp.directory.shards = 0", "from 1 to 1024")]
     [InlineData("rcmp.directory.shards = many", "many", "a whole number")]
     [InlineData("rcmp.pool.page-size = 5000", "5000", "a power of two from 4KiB to 2MiB")]
     [InlineData("rcmp.pool.page-size = 4MiB", "4MiB", "a size from 4KiB to 2MiB")]

@@ -62,6 +62,8 @@ public sealed class CommandLineTests
     [InlineData("region create /dev/shm/rcmp-never --size 16MiB --page-size 5000")]
     [InlineData("region create /dev/shm/rcmp-never --size 1MiB --page-size 2MiB")]
     [InlineData("region create /dev/shm/rcmp-never")]
+    [InlineData("region create /dev/shm/rcmp-never --size 16MiB --sessions 0")]
+    [InlineData("region create /dev/shm/rcmp-never --size 16MiB --guard-slots 3")]
     [InlineData("region create /dev/shm/rcmp-never --size 16MiB --numa-node -3")]
     [InlineData("config check /nowhere/at-all.conf")]
     [InlineData("doctor surplus")]

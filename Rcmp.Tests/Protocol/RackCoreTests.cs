@@ -4,7 +4,7 @@ using Rcmp.Regions;
 
 namespace Rcmp.Tests.Protocol;
 
-/// <summary>The rules of DESIGN section 6, one by one, on a single rack.</summary>
+/// <summary>The rules of the directory protocol, one by one, on a single rack.</summary>
 public class RackCoreTests
 {
     private readonly RackRig _rig = new();
