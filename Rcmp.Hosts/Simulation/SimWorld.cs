@@ -7,6 +7,8 @@ namespace Rcmp.Hosts.Simulation;
 /// machines are the product's own.</summary>
 internal sealed partial class SimWorld
 {
+    private const long RegisterIntervalNs = 500_000;
+
     public const long ClientPatienceNs = 600_000;
     public const int DirectoryNode = 0;
 
@@ -37,7 +39,7 @@ internal sealed partial class SimWorld
         var entries = new List<RosterEntry>();
         for (ushort i = 1; i <= options.Racks; i++)
             entries.Add(new RosterEntry(new RackId(i), new Guid(i, 0, 0, new byte[8]), new Generation(0), i.ToString(System.Globalization.CultureInfo.InvariantCulture), false));
-        _master = new MasterCore(new MasterOptions { GraceNs = 0 });
+        _master = new MasterCore(new MasterOptions { GraceNs = 0, SilenceNs = 3 * RegisterIntervalNs });
         var frames = int.Max(6, (2 * options.Pages / options.Racks) + 2);
         foreach (var entry in entries)
         {
@@ -47,7 +49,7 @@ internal sealed partial class SimWorld
                 // Under policy swap a rack asks the directory first, else the rack of birth: both ways, whatever the directory's policy is.
                 Settings = settings, RegionId = entry.RegionId, Policy = options.Seed / 8 % 2 == 0 ? Policy : SwapPolicy.Swap, ReserveFrames = 2, RevokeTimeoutNs = 600_000, QuiesceBudgetNs = 100_000,
                 BackoffMinNs = 20_000, BackoffMaxNs = 200_000, RequestTimeoutNs = 4_000_000, ResendMinNs = 40_000, ResendMaxNs = 400_000,
-                RegisterIntervalNs = 500_000, GreetDelayNs = 300_000, SequenceBlock = 4, Mutation = options.Mutation,
+                RegisterIntervalNs = RegisterIntervalNs, GreetDelayNs = 300_000, SequenceBlock = 4, Mutation = options.Mutation,
             });
         }
 
@@ -227,7 +229,7 @@ internal sealed partial class SimWorld
     private bool StartMaster()
     {
         if (_master is not null) return false;
-        _master = new MasterCore(new MasterOptions { GraceNs = 0 });
+        _master = new MasterCore(new MasterOptions { GraceNs = 0, SilenceNs = 3 * RegisterIntervalNs });
         return true;
     }
 

@@ -228,6 +228,26 @@ public class DirectoryShardTests : IShardEffects
     }
 
     [Fact]
+    public void MovesThatWaitForADeadRackDoNotKeepThoseOfOthersFromBeginning()
+    {
+        Promise(1, 2, 3);
+        for (var i = 0UL; i < (ulong)new DirectoryOptions { Geometry = Geometry, Shards = 1 }.MovesMax; i++)
+        {
+            var page = Geometry.MakePage(new RackId(3), 100 + i);
+            Give(new BringRequest(Shard, Rack(2), page));
+            var asked = _sent.Select(s => s.Message).OfType<PageOrder>().Last(o => o.Page == page);
+            Give(new OrderAnswered(Shard, _shard.Term, Rack(3), OrderKind.Report, page, asked.Attempt, OrderStatus.Done, Row(RowState.Resident) with { Page = page }, 0, ""));
+        }
+
+        Give(new BringRequest(Shard, Rack(2), Page));
+        Answer(1, OrderKind.Report, Row(RowState.Resident));
+        Assert.DoesNotContain(_sent, s => s.Message is PageOrder { Order: OrderKind.Leave } leave && leave.Page == Page);
+        for (var i = 0; i < 40; i++) Advance(100_000_000);
+        Give(new BringRequest(Shard, Rack(2), Page));
+        Assert.Contains(_sent, s => s.Message is PageOrder { Order: OrderKind.Leave } leave && leave.Page == Page);
+    }
+
+    [Fact]
     public void WhileAPageIsClosedForAMoveNoOtherOneIsClosedOnAccountOfHeat()
     {
         Promise(1, 2, 3);

@@ -126,6 +126,21 @@ public class MasterCoreTests
     }
 
     [Fact]
+    public void NoRoomIsOfferedInARackThatHasBeenSilent()
+    {
+        var master = NewMaster();
+        Join(master, 1);
+        Join(master, 2);
+        var asker = new RackIncarnation(new RackId(1), new Generation(1));
+        var later = new MasterOptions().SilenceNs + 10;
+        master.Handle(new AskRoom(asker, default, 1), later, _effects);
+        Assert.Empty(_effects.Last<RoomOffered>().Rooms);
+        master.Handle(Register(2, 2), later, _effects);
+        master.Handle(new AskRoom(asker, default, 1), later + 1, _effects);
+        Assert.Single(_effects.Last<RoomOffered>().Rooms);
+    }
+
+    [Fact]
     public void ADrainedRackIsEmptiedThenForgotten()
     {
         var master = NewMaster();

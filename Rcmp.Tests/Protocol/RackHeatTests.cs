@@ -54,6 +54,22 @@ public class RackHeatTests
         Assert.Single(rig.Sent.OfType<RowsPending>());
     }
 
+    [Fact]
+    public void APageThatHasCooledDownIsReportedAsWithoutHeatOnce()
+    {
+        var rig = new RackRig();
+        var page = SharedPage(rig);
+        for (var i = 0; i < 8; i++) rig.Store.Touch(page, 0);
+        rig.Give(new SampleHeat());
+        for (var second = 0; second < 10; second++)
+        {
+            rig.NowNs += 1_000_000_000;
+            rig.Give(new SampleHeat());
+        }
+
+        Assert.Equal(0, Assert.Single(rig.Sent.OfType<HeatReport>().SelectMany(r => r.Pages), p => p.Heat < 0.5).Heat);
+    }
+
     private static PageId SharedPage(RackRig rig)
     {
         var page = rig.Allocate();

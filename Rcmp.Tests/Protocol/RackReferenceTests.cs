@@ -89,4 +89,30 @@ public class RackReferenceTests
         _rig.Give(new ForwardedResolve(RackRig.Shard, default, RackRig.Self, RackRig.Other, ValueList<PageId>.Of(page)));
         Assert.Equal(page, Assert.Single(_rig.Last<GrantPages>()!.Pages).Page);
     }
+
+    [Fact]
+    public void AConnectionIsAskedForOnceHoweverOftenItIsFoundWhileItsOwnerIsSilent()
+    {
+        var rig = new RackRig();
+        rig.RegisterAtOther(new PageGeometry(4096).MakePage(RackRig.Other.Rack, 5));
+        var link = Assert.Single(Enumerable.Range(0, rig.Store.LinkSlots).Select(rig.Store.ReadLink).OfType<LinkRecord>()).Number;
+        for (var i = 0; i < 100; i++)
+        {
+            rig.Give(new ConnectionsOrphaned(link, [7]));
+            rig.Give(new ReportConnection(RackRig.Session, rig.NewRequest(), link, 7));
+        }
+
+        Assert.Single(rig.Sent.OfType<DestroyConnectionsOrder>());
+        rig.Give(new ConnectionsOrphaned(link, [7, 8]));
+        Assert.Equal([8UL], rig.Last<DestroyConnectionsOrder>()!.Connections);
+        rig.Advance(60_000_000_000);
+        Assert.Equal(4, rig.Sent.OfType<DestroyConnectionsOrder>().Count());
+
+        // Once it is answered it may be asked for again.
+        var id = rig.Last<DestroyConnectionsOrder>()!.Link;
+        rig.Give(new ConnectionsDestroyed(id, ValueList<ulong>.Of([7UL, 8UL])));
+        Assert.Equal([7UL, 8UL], rig.Released.Distinct().Order());
+        rig.Give(new ConnectionsOrphaned(link, [7]));
+        Assert.Equal(5, rig.Sent.OfType<DestroyConnectionsOrder>().Count());
+    }
 }

@@ -119,6 +119,9 @@ internal sealed partial class DirectoryShard
         /// <summary>On account of heat, and nobody can use the page now. Pins and evictions are not counted: they come in any number, and heat would wait for them for ever.</summary>
         public bool IsClosed { get; set; }
 
+        /// <summary>Among the shard's moves: until it is decided. To settle or to give up may wait for a rack that is dead, for as long as it is.</summary>
+        public bool IsCounted { get; set; }
+
         public FrameIndex Source { get; set; }
 
         public long StepEndsNs { get; set; }

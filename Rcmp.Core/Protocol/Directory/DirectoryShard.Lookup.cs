@@ -141,7 +141,6 @@ internal sealed partial class DirectoryShard
             return;
         }
 
-        _moves++;
         page.Move = new Move
         {
             Attempt = row.Attempt, From = row.Peer, To = owner, Epoch = row.Epoch, Reason = MoveReason.Heat, StartedNs = _now, Why = "settled after a restart",
@@ -156,7 +155,6 @@ internal sealed partial class DirectoryShard
         page.Lookup = null;
         page.Owner = owner;
         page.Epoch = row.Epoch;
-        _moves++;
         page.Move = new Move
         {
             Attempt = row.Attempt, From = owner, To = row.Peer, Epoch = row.Epoch, Reason = MoveReason.Heat, StartedNs = _now, Why = "given up after a restart",

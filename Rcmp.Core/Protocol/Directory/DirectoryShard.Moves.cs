@@ -25,7 +25,7 @@ internal sealed partial class DirectoryShard
         _moves++;
         page.Move = new Move
         {
-            Attempt = new AttemptId(_term, ++_attempts), From = page.Owner, To = to, Epoch = page.Epoch, Reason = reason, StartedNs = _now, IsClosed = reason == MoveReason.Heat,
+            Attempt = new AttemptId(_term, ++_attempts), From = page.Owner, To = to, Epoch = page.Epoch, Reason = reason, StartedNs = _now, IsClosed = reason == MoveReason.Heat, IsCounted = true,
         };
         if (page.Move.IsClosed)
         {
@@ -39,6 +39,8 @@ internal sealed partial class DirectoryShard
     /// <summary>The page is open again, here or there, or is about to be.</summary>
     private void Opened(Move move)
     {
+        if (move.IsCounted) _moves--;
+        move.IsCounted = false;
         if (!move.IsClosed) return;
         move.IsClosed = false;
         _closed--;
@@ -215,7 +217,6 @@ internal sealed partial class DirectoryShard
     {
         if (page.Move is not { } move) return;
         page.Move = null;
-        _moves--;
         Opened(move);
         if (move.Reason == MoveReason.Eviction && move.Attempt.Term == _term && _racks.TryGetValue(move.From, out var view))
             _fx.SendToRack(move.From, new EvictAnswered(new RackIncarnation(move.From, view.Generation), page.Id, moved));

@@ -24,6 +24,8 @@ internal sealed class MasterCore(MasterOptions options)
         public long FramesFree { get; set; }
 
         public long PagesUsed { get; set; }
+
+        public long HeardNs { get; set; }
     }
 
     /// <summary>The roster as known.</summary>
@@ -36,8 +38,8 @@ internal sealed class MasterCore(MasterOptions options)
         switch (message)
         {
             case RegisterRack m: OnRegisterRack(m, nowNs, effects); break;
-            case RackLoad m: OnRackLoad(m); break;
-            case AskRoom m: OnAskRoom(m, effects); break;
+            case RackLoad m: OnRackLoad(m, nowNs); break;
+            case AskRoom m: OnAskRoom(m, nowNs, effects); break;
             case ForgetRack m: OnForgetRack(m, effects); break;
             case DrainRack m: OnDrainRack(m, effects); break;
             case RosterChanged m: Roster = RosterMerge.Merge(Roster, m); break;
@@ -72,7 +74,7 @@ internal sealed class MasterCore(MasterOptions options)
             return;
         }
 
-        if (!m.Rack.IsNone) Admit(m, effects);
+        if (!m.Rack.IsNone) Admit(m, nowNs, effects);
         if (!Roster.Entries.Equals(before.Entries)) Publish(effects);
         effects.SendToNode(m.NodeAddress, new RackRegistered(m.RegionId, number, m.Generation, Roster));
     }
@@ -192,10 +194,10 @@ internal sealed class MasterCore(MasterOptions options)
         return true;
     }
 
-    private void Admit(RegisterRack m, IMasterEffects effects)
+    private void Admit(RegisterRack m, long nowNs, IMasterEffects effects)
     {
         if (!_members.TryGetValue(m.Rack, out var member)) _members[m.Rack] = member = new Member();
-        member.Generation = m.Generation;
+        (member.Generation, member.HeardNs) = (m.Generation, nowNs);
         (member.FramesTotal, member.FramesFree, member.PagesUsed) = (m.FramesTotal, m.FramesFree, m.PagesUsed);
         _promised.Remove(m.RegionId);
         var entry = new RosterEntry(m.Rack, m.RegionId, m.Generation, m.NodeAddress, false);
@@ -218,20 +220,21 @@ internal sealed class MasterCore(MasterOptions options)
     private static void Refuse(RegisterRack m, RegistrationProblem problem, string why, IMasterEffects effects) =>
         effects.SendToNode(m.NodeAddress, new RegistrationRefused(m.RegionId, m.Generation, problem, why));
 
-    private void OnRackLoad(RackLoad m)
+    private void OnRackLoad(RackLoad m, long nowNs)
     {
         if (!_members.TryGetValue(m.Rack.Rack, out var member) || member.Generation != m.Rack.Generation) return;
+        member.HeardNs = nowNs;
         (member.FramesTotal, member.FramesFree, member.PagesUsed) = (m.FramesTotal, m.FramesFree, m.PagesUsed);
     }
 
-    private void OnAskRoom(AskRoom m, IMasterEffects effects)
+    private void OnAskRoom(AskRoom m, long nowNs, IMasterEffects effects)
     {
         if (Roster.Entries.FirstOrDefault(e => e.Rack == m.Rack.Rack) is not { NodeAddress.Length: > 0 } asker) return;
         var rooms = new List<RackRoom>();
         var missing = m.Count;
         foreach (var (rack, member) in _members.OrderByDescending(p => p.Value.FramesFree).ThenBy(p => p.Key))
         {
-            if (rack == m.Rack.Rack || member.FramesFree <= 0 || missing <= 0 || _drains.ContainsKey(rack)) continue;
+            if (rack == m.Rack.Rack || member.FramesFree <= 0 || missing <= 0 || _drains.ContainsKey(rack) || nowNs - member.HeardNs > options.SilenceNs) continue;
             if (Roster.Entries.FirstOrDefault(e => e.Rack == rack) is not { Forgotten: false }) continue;
             var pages = long.Min(missing, member.FramesFree);
             rooms.Add(new RackRoom(rack, pages));

@@ -88,7 +88,8 @@ internal sealed partial class RackCore
         sample.Last = counter;
         sample.SampledNs = _now;
         if (!kept) sample.Heat = 0;
-        value = new PageHeatValue(sample.Page, sample.Heat, sample.RemoteTimeNs);
+        // Next to nothing is nothing: that a page has cooled down is said once, and the directory forgets what has no heat.
+        value = new PageHeatValue(sample.Page, sample.Heat < ReportFloor ? 0 : sample.Heat, sample.RemoteTimeNs);
 
         // Most pages come along with another one and are not used: the directory takes a reader that is silent for a cold one, and asks an owner before it decides.
         if (!IsWorthAReport(sample)) return false;

@@ -16,6 +16,7 @@ internal sealed partial class RackCore
     private readonly Dictionary<ulong, OwnerLink> _linkTickets = [];
     private readonly Dictionary<ulong, DestroyRequest> _destroyRequests = [];
     private ulong _registrations;
+    private readonly HashSet<ulong> _beingDestroyed = [];
     private ulong _lastDestroy;
 
     private sealed class OwnerLink(LinkId id)
@@ -200,8 +201,11 @@ internal sealed partial class RackCore
             return;
         }
 
+        // Guard slots are looked at ten times a second, and clients report again and again: each is asked for once, until its owner answers. Nothing at all asks for the end of a dead link.
+        IReadOnlyList<ulong> added = [.. connections.Where(_beingDestroyed.Add)];
+        if (added.Count == 0 && connections.Count > 0) return;
         var id = ++_lastDestroy;
-        var request = new DestroyRequest(link, connections);
+        var request = new DestroyRequest(link, added);
         if (waiter is not null) request.Waiters.Add(waiter);
         _destroyRequests[id] = request;
         ResendDestroy(id);
@@ -237,6 +241,7 @@ internal sealed partial class RackCore
     private void EndDestroy(ulong id, DestroyRequest request)
     {
         _destroyRequests.Remove(id);
+        _beingDestroyed.ExceptWith(request.Connections);
         _timers.Cancel(new TimerKey(TimerKind.Destroy, id));
         if (request.Connections.Count > 0) _fx.ReleaseConnections(request.Connections);
         foreach (var waiter in request.Waiters) Done(waiter, RequestStatus.Ok, "");

@@ -81,7 +81,8 @@ internal sealed partial class RackCore
             var page = row.Page;
             if (_takings.ContainsKey(page) || _evictions.ContainsKey(page)) continue;
             if (_evictNotBefore.TryGet(page, out var notBefore) && notBefore > _now) continue;
-            if (!_store.TestAndClearReference(page)) return page;
+            // All must go, used or not.
+            if (!_store.TestAndClearReference(page) || _draining) return page;
         }
 
         return null;
@@ -108,6 +109,10 @@ internal sealed partial class RackCore
         if (m.Owner != Self || !_evictions.ContainsKey(m.Page)) return;
         if (!m.Moved) _evictNotBefore.Add(m.Page, _now + _options.BackoffMaxNs / 4);
         EndEviction(m.Page);
+        // While pages do go there is no reason to pause; a question for each of them would be too many.
+        if (!m.Moved || !_roomWanted || _evictions.Count > _options.EvictionsMax / 2) return;
+        _roomTries = 0;
+        _timers.Set(new TimerKey(TimerKind.Room, 0), _now);
     }
 
     private void EndEviction(PageId page)
