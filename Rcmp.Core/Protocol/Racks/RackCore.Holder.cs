@@ -225,12 +225,15 @@ internal sealed partial class RackCore
         revoking.Link = m.Link;
     }
 
+    /// <summary>An operation on the wire that is still under way after that is ended with its connection, and a write's outcome is unknown then. On a busy machine the owner's thread may not run for some milliseconds.</summary>
+    private const int RemotePatience = 10;
+
     private void QuiesceRevoked(PageId page, Revoking revoking)
     {
         revoking.Again = false;
         revoking.Ticket = NewTicket();
         _revokeTickets[revoking.Ticket] = page;
-        _fx.Quiesce(revoking.Ticket, page, _options.QuiesceBudgetNs, remoteOnly: true);
+        _fx.Quiesce(revoking.Ticket, page, long.Min(RemotePatience * _options.QuiesceBudgetNs, _options.RevokeTimeoutNs / 4), remoteOnly: true);
     }
 
     private bool OnRevokeQuiesced(QuiesceEnded e)
