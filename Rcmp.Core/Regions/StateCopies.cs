@@ -11,6 +11,7 @@ internal static unsafe class StateCopies
 {
     private const int HeaderBytes = 24;
     private const int RosterMax = RackId.Max;
+
     /// <summary>Directory shards of a pool, at most.</summary>
     public const int TermsMax = 1024;
 
