@@ -165,9 +165,12 @@ internal abstract class ClusterNode : IAsyncDisposable
 
     private static async Task StopAsync(ActorSystem system, bool isLeaving)
     {
-        // Leaving tells the others, so that none has to find out; but it must not hold up a stop for long.
-        if (isLeaving)
-            await Task.WhenAny(CoordinatedShutdown.Get(system).Run(CoordinatedShutdown.ClrExitReason.Instance), Task.Delay(LeaveTime)).ConfigureAwait(false);
+        // Leaving tells the others, so that none has to find out; but it must not hold up a stop for long. A system whose cluster is given up only ends: leaving would wait for the dead
+        // of that cluster and for its shards' new places, and keep the port for some ten seconds from the system that comes next.
+        var end = CoordinatedShutdown.Get(system);
+        await Task.WhenAny(
+            isLeaving ? end.Run(CoordinatedShutdown.ClrExitReason.Instance) : end.Run(CoordinatedShutdown.ClusterDowningReason.Instance, CoordinatedShutdown.PhaseActorSystemTerminate),
+            Task.Delay(LeaveTime)).ConfigureAwait(false);
         await Task.WhenAny(system.Terminate(), Task.Delay(LeaveTime)).ConfigureAwait(false);
     }
 

@@ -10,10 +10,17 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
 {
     private const int IdleSlots = 2;
 
+    /// <summary>A rack that does not answer costs one thread at a time its patience, and now and then: the client's own few threads serve all racks.</summary>
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan QuickOpen = TimeSpan.FromMilliseconds(50);
+
     private readonly object _monitor = new();
     private readonly Stack<ClientConnection> _idle = new();
     private int _open;
     private int _waiting;
+    private int _opening;
+    private long _openingSince;
+    private long _failedAt;
     private bool _closed;
 
     public LinkRecord Link => link;
@@ -22,9 +29,12 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
     public string? LastError { get; private set; }
 
     /// <summary>An idle connection, or a new one. Null if none can be had; with a wait, after that.</summary>
-    public ClientConnection? Take(TimeSpan wait)
+    /// <param name="wait">How long to wait for another thread's.</param>
+    /// <param name="hasFailed">This thread has tried to open one.</param>
+    public ClientConnection? Take(TimeSpan wait, out bool hasFailed)
     {
         long started = 0;
+        hasFailed = false;
         lock (_monitor)
         {
             while (true)
@@ -47,11 +57,23 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
                     return null;
             }
 
+            if (IsSilent)
+                return null;
+            if (_opening++ == 0)
+                _openingSince = Stopwatch.GetTimestamp();
             _open++;
         }
 
         var opened = Open();
-        if (opened is null)
+        hasFailed = opened is null;
+        lock (_monitor)
+        {
+            _opening--;
+            if (hasFailed)
+                _failedAt = Stopwatch.GetTimestamp();
+        }
+
+        if (hasFailed)
             Forget();
         return opened;
     }
@@ -83,6 +105,10 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
             Wake();
         }
     }
+
+    private bool IsSilent => LastError is not null
+        ? _opening > 0 || Stopwatch.GetElapsedTime(_failedAt) < RetryPause
+        : _opening > 0 && Stopwatch.GetElapsedTime(_openingSince) > QuickOpen;
 
     private bool Await(TimeSpan left)
     {

@@ -109,7 +109,7 @@ internal sealed partial class PoolClient
     private async Task AcknowledgeAsync(PageId first, long count, Patience patience, CancellationToken ct)
     {
         var acknowledgement = new AcknowledgeAllocation(_grant.Token, NewRequestId(), first, count);
-        void GiveBack() => _control.Tell(new FreePages(_grant.Token, NewRequestId(), first, count));
+        void GiveBack() => StartWithoutCaller(() => FreeUntilDoneAsync(first, count));
         while (true)
         {
             var (reply, error) = await TryAskAsync(acknowledgement, patience, ct, GiveBack);
@@ -149,6 +149,9 @@ internal sealed partial class PoolClient
                 {
                     case RequestStatus.Ok:
                         return;
+                    case RequestStatus.PageNotFound when maySent:
+                        throw new PoolOutcomeUnknownException(
+                            $"Not all of the {count} pages at {address} are there any more: freed by this call, of which a part got no answer, or before it. {done.Message}".TrimEnd());
                     case RequestStatus.PageNotFound:
                         throw new PageNotFoundException(
                             $"There is no page to free at {address + ((before + done.Completed) << _pageShift)}: it was never allocated, or is already free. {Freed(before + done.Completed, count)} {done.Message}".TrimEnd());
@@ -243,12 +246,30 @@ internal sealed partial class PoolClient
     }
 
     /// <summary>The caller has cancelled, but the request is on its way: what it gets is freed again. If that fails the session's end frees it, since nobody acknowledges it.</summary>
-    private void FreeLateAsync(AllocatePages request) => _ = _workers.Run(async () =>
+    private void FreeLateAsync(AllocatePages request) => StartWithoutCaller(async () =>
+        await _control.AskAsync(request, _options.Timeout, CancellationToken.None) is PagesAllocated late && await FreeUntilDoneAsync(late.First, request.Count));
+
+    /// <summary>Whichever rack is silent: one that has heard of an acknowledgement keeps its pages for good.</summary>
+    private async Task<bool> FreeUntilDoneAsync(PageId first, long count)
     {
-        if (await _control.AskAsync(request, _options.Timeout, CancellationToken.None) is PagesAllocated late)
-            _control.Tell(new FreePages(_grant.Token, NewRequestId(), late.First, request.Count));
-        return true;
-    }).ContinueWith(static task => task.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        while (!_closing.IsCancellationRequested)
+        {
+            try
+            {
+                return await FreeRangeAsync(first, count, CancellationToken.None);
+            }
+            catch (Exception e) when (e is PageUnavailableException or PoolOutcomeUnknownException or PoolClosedException)
+            {
+                await _workers.Delay(TimeSpan.FromMilliseconds(PauseMillisecondsMax));
+            }
+        }
+
+        _control.Tell(new FreePages(_grant.Token, NewRequestId(), first, count));
+        return false;
+    }
+
+    private void StartWithoutCaller(Func<Task<bool>> function) => _ = _workers.Run(function)
+        .ContinueWith(static task => task.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
     private async Task PauseAsync(CancellationToken ct)
     {

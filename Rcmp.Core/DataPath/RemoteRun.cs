@@ -69,10 +69,10 @@ internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, Clien
                 }
 
                 // Only the first may wait for a connection: two threads that wait while they hold one might wait for each other.
-                if (home.Take(_open == 0 ? patience : TimeSpan.Zero) is not { } connection)
+                if (home.Take(_open == 0 ? patience : TimeSpan.Zero, out var hasFailed) is not { } connection)
                 {
                     Obstacle ??= home.LastError ?? "a connection to the page's rack (rcmp.client.connections-per-link)";
-                    access.NeedsResolve = home.LastError is not null;
+                    access.NeedsResolve = hasFailed;
                     continue;
                 }
 

@@ -72,13 +72,28 @@ internal sealed class SlabAllocator(PoolClient client, PageGeometry geometry)
             throw NotAllocated(address, "it is already free");
         try
         {
-            return await client.FreeRangeAsync(page, pages, CancellationToken.None);
+            // The header's page goes last, so that what could not be freed can be tried again.
+            if (pages > 1)
+                await FreeTailAsync(page.Plus(1), pages - 1);
+            return await client.FreeRangeAsync(page, 1, CancellationToken.None);
         }
         catch (PageUnavailableException)
         {
             // Not freed: another call may.
             await client.CompareExchangeAsync(header, SlabLayout.LargeMagic, 0, CancellationToken.None);
             throw;
+        }
+    }
+
+    private async Task FreeTailAsync(PageId first, long pages)
+    {
+        try
+        {
+            await client.FreeRangeAsync(first, pages, CancellationToken.None);
+        }
+        catch (PageNotFoundException)
+        {
+            // Nobody else may free them: an earlier call did, and then could not go on.
         }
     }
 

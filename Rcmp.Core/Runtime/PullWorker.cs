@@ -17,6 +17,9 @@ internal sealed class PullWorker : IDisposable
     private readonly Action<IRackEvent> _post;
     private readonly BlockingCollection<Job> _jobs = [];
     private readonly Dictionary<ulong, IFabricConnection> _connections = [];
+
+    /// <summary>Links that led nowhere, and until when none is opened over them: the pages of the other racks wait behind each attempt.</summary>
+    private readonly Dictionary<ulong, (long UntilTimestamp, string Why)> _silent = [];
     private readonly Thread _thread;
 
     public PullWorker(Region region, IFabric fabric, TimeSpan connectTimeout, TimeSpan timeout, Action<IRackEvent> post)
@@ -73,9 +76,19 @@ internal sealed class PullWorker : IDisposable
         if (connection is null)
         {
             ForgetBroken();
+            var began = Stopwatch.GetTimestamp();
+            foreach (var (link, _) in _silent.Where(pair => pair.Value.UntilTimestamp <= began).ToList()) _silent.Remove(link);
+            if (_silent.TryGetValue(job.From.Number, out var silent)) return silent.Why;
             var name = ConnectionName.Make(job.From.Number);
             var status = _fabric.TryConnect(job.From, name, ConnectionRole.Daemon, _connectTimeout, out connection, out var why);
-            if (status != FabricConnectStatus.Ok || connection is null) return $"{job.From.Address}: {why ?? status.ToString()}";
+            if (status != FabricConnectStatus.Ok || connection is null)
+            {
+                // For four times as long as it took: one refused at once is tried again at once.
+                var now = Stopwatch.GetTimestamp();
+                _silent[job.From.Number] = (now + 4 * (now - began), $"{job.From.Address}: {why ?? status.ToString()}");
+                return _silent[job.From.Number].Why;
+            }
+
             _connections[job.From.Number] = connection;
         }
 

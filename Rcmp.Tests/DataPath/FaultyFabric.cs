@@ -16,6 +16,9 @@ internal sealed class FaultyFabric(IFabric inner) : IFabric
     /// <summary>Whether connections can be opened.</summary>
     public bool IsReachable { get; set; } = true;
 
+    /// <summary>Called before each attempt to connect.</summary>
+    public Action<LinkRecord>? Connecting { get; set; }
+
     public int Connections => Volatile.Read(ref _connections);
 
     public ConcurrentBag<ulong> Names { get; } = [];
@@ -25,6 +28,7 @@ internal sealed class FaultyFabric(IFabric inner) : IFabric
     public FabricConnectStatus TryConnect(
         LinkRecord link, ulong name, ConnectionRole role, TimeSpan timeout, out IFabricConnection? connection, out string? error)
     {
+        Connecting?.Invoke(link);
         if (!IsReachable)
         {
             (connection, error) = (null, "unplugged");

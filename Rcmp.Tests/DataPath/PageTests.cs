@@ -84,6 +84,31 @@ public sealed class PageTests : IDisposable
     }
 
     [Fact]
+    public async Task APageThatIsGoneAfterAFreeOfUnknownOutcomeMayHaveBeenFreedByIt()
+    {
+        var address = await _pool.AllocatePagesAsync(1);
+        _control.Answer = request => request is FreePages
+            ? FakeControlPlane.Done(request, _control.Count<FreePages>() == 1 ? RequestStatus.OutcomeUnknown : RequestStatus.PageNotFound)
+            : FakeControlPlane.Done(request);
+        await Assert.ThrowsAsync<PoolOutcomeUnknownException>(async () => await _pool.FreePagesAsync(address, 1));
+        Assert.Equal(2, _control.Count<FreePages>());
+    }
+
+    [Fact]
+    public async Task AnAllocationThatCannotBeAcknowledgedIsFreedHoweverLongThatTakes()
+    {
+        _control.Answer = request => request switch
+        {
+            AcknowledgeAllocation => FakeControlPlane.Done(request, RequestStatus.Unavailable),
+            FreePages when _control.Count<FreePages>() < 100 => FakeControlPlane.Done(request, RequestStatus.Unavailable),
+            _ => _pages.Answer(request),
+        };
+        var e = await Assert.ThrowsAsync<PoolException>(async () => await _pool.AllocatePagesAsync(2));
+        Assert.True(e.IsTransient);
+        await Eventually.TrueAsync(() => _pages.PagesInUse == 0, "the pages to be freed");
+    }
+
+    [Fact]
     public async Task AnAllocationThatWasCancelledIsFreedWhenItsAnswerComes()
     {
         using var release = new ManualResetEventSlim();

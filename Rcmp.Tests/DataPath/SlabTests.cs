@@ -1,4 +1,5 @@
 using Rcmp.DataPath;
+using Rcmp.Protocol.Messages;
 
 namespace Rcmp.Tests.DataPath;
 
@@ -24,6 +25,23 @@ public sealed class SlabTests : IDisposable
     }
 
     private PoolClient Connect() => _rack.Connect(new FakeControlPlane { Answer = _pages.Answer }, new PoolClientOptions { Timeout = TimeSpan.FromSeconds(5) });
+
+    [Fact]
+    public async Task AnAllocationOfManyPagesThatIsOnlyPartlyFreedCanBeFreedAgain()
+    {
+        PageId? silent = null;
+        var control = new FakeControlPlane();
+        control.Answer = request => request is FreePages free && free.First == silent ? FakeControlPlane.Done(request, RequestStatus.Unavailable) : _pages.Answer(request);
+        await using var pool = _rack.Connect(control, new PoolClientOptions { Timeout = TimeSpan.FromMilliseconds(300) });
+        var address = await pool.AllocateAsync(50_000);
+        silent = _rack.Geometry.PageOf(address);
+        await Assert.ThrowsAsync<PageUnavailableException>(async () => await pool.FreeAsync(address));
+        Assert.Equal(1, _pages.PagesInUse);
+        silent = null;
+        await pool.FreeAsync(address);
+        Assert.Equal(0, _pages.PagesInUse);
+        await Assert.ThrowsAsync<PageNotFoundException>(async () => await pool.FreeAsync(address));
+    }
 
     [Theory]
     [InlineData(1)]

@@ -6,6 +6,9 @@ namespace Rcmp.Tests.Protocol;
 /// <summary>What a rack does, and waits for, when pages of a session are in several racks.</summary>
 public class RackSessionTests
 {
+    /// <summary>The default of <see cref="RackCoreOptions"/>.</summary>
+    private const long RequestTimeoutNs = 5_000_000_000;
+
     private readonly RackRig _rig = new();
 
     [Fact]
@@ -20,6 +23,79 @@ public class RackSessionTests
         Assert.DoesNotContain(_rig.Sent.OfType<RequestDone>(), done => done.Request == acknowledgement);
         _rig.Give(new HostedSettled(RackRig.Other, RackRig.Self, _rig.Last<SettleHosted>()!.Request, part));
         Assert.Equal(RequestStatus.Ok, Assert.Single(_rig.Sent.OfType<RequestDone>(), done => done.Request == acknowledgement).Status);
+    }
+
+    [Fact]
+    public void WhatAFailedAllocationHadInASilentRackIsGivenBackAlthoughItsRepeatSucceeds()
+    {
+        _rig.Give(new NodeJoined("1"));
+        var order = new AllocatePages(RackRig.Session, _rig.NewRequest(), 7, false);
+        _rig.Give(order);
+        _rig.Give(new RoomOffered(RackRig.Self, order.Request, ValueList<RackRoom>.Of(new RackRoom(RackRig.Other.Rack, 1))));
+        var lost = _rig.Last<HostPages>()!.First;
+        _rig.Advance(RequestTimeoutNs);
+        Assert.Equal(RequestStatus.Unavailable, _rig.Last<RequestDone>()!.Status);
+
+        // The rows here are not free yet: all seven go to the other rack this time.
+        _rig.Give(order);
+        _rig.Give(new RoomOffered(RackRig.Self, order.Request, ValueList<RackRoom>.Of(new RackRoom(RackRig.Other.Rack, 7))));
+        var kept = _rig.Last<HostPages>()!.First;
+        Assert.NotEqual(lost, kept);
+        _rig.Give(new PagesHosted(RackRig.Other, RackRig.Self, order.Request, kept, 7, true));
+        var acknowledgement = new AcknowledgeAllocation(RackRig.Session, _rig.NewRequest(), kept, 7);
+        _rig.Give(acknowledgement);
+        _rig.Give(new HostedSettled(RackRig.Other, RackRig.Self, order.Request, kept));
+        Assert.Equal(RequestStatus.Ok, Assert.Single(_rig.Sent.OfType<RequestDone>(), done => done.Request == acknowledgement.Request).Status);
+        _rig.Sent.Clear();
+        _rig.Advance(RequestTimeoutNs);
+        Assert.Equal((lost, false), (_rig.Last<SettleHosted>()!.First, _rig.Last<SettleHosted>()!.Keep));
+        _rig.Give(new HostedSettled(RackRig.Other, RackRig.Self, order.Request, lost));
+        _rig.Sent.Clear();
+        _rig.Advance(RequestTimeoutNs);
+        Assert.Empty(_rig.Sent.OfType<SettleHosted>());
+    }
+
+    [Fact]
+    public void AFreeThatGotNoAnswerGoesOnWhereItWasWhenItIsRepeated()
+    {
+        var (free, pages) = AllocateThree();
+        _rig.Give(free);
+        _rig.Give(new FreeAnswered(RackRig.Self, pages[1], free.Request, RequestStatus.Ok, ""));
+        _rig.Advance(RequestTimeoutNs * 2);
+        Assert.Equal((RequestStatus.OutcomeUnknown, 1L), (_rig.Last<RequestDone>()!.Status, _rig.Last<RequestDone>()!.Completed));
+
+        _rig.Sent.Clear();
+        _rig.Give(free);
+        Assert.Equal([pages[0], pages[2]], _rig.Sent.OfType<FreeRequest>().Select(sent => sent.Page));
+        foreach (var page in new[] { pages[0], pages[2] }) _rig.Give(new FreeAnswered(RackRig.Self, page, free.Request, RequestStatus.Ok, ""));
+        Assert.Equal((RequestStatus.Ok, 3L), (_rig.Last<RequestDone>()!.Status, _rig.Last<RequestDone>()!.Completed));
+
+        // Now it is over: its repeat is answered from memory.
+        _rig.Sent.Clear();
+        _rig.Give(free);
+        Assert.Equal(RequestStatus.Ok, Assert.IsType<RequestDone>(Assert.Single(_rig.Sent)).Status);
+    }
+
+    [Fact]
+    public void APageThatIsGoneWhenAnUnansweredFreeIsRepeatedToAnotherIncarnationOfItsShardMayHaveBeenFreedByIt()
+    {
+        var (free, pages) = AllocateThree();
+        _rig.Order(OrderKind.Report, pages[0], 0);
+        _rig.Give(free);
+        foreach (var page in pages.Skip(1)) _rig.Give(new FreeAnswered(RackRig.Self, page, free.Request, RequestStatus.Ok, ""));
+        _rig.Advance(RequestTimeoutNs * 2);
+        _rig.Order(OrderKind.Report, pages[1], 0, RackRig.Second);
+        _rig.Give(free);
+        _rig.Give(new FreeAnswered(RackRig.Self, pages[0], free.Request, RequestStatus.PageNotFound, ""));
+        Assert.Equal((RequestStatus.OutcomeUnknown, 2L), (_rig.Last<RequestDone>()!.Status, _rig.Last<RequestDone>()!.Completed));
+    }
+
+    private (FreePages Free, PageId[] Pages) AllocateThree()
+    {
+        _rig.Give(new AllocatePages(RackRig.Session, _rig.NewRequest(), 3, false));
+        var first = _rig.Last<PagesAllocated>()!.First;
+        _rig.Give(new AcknowledgeAllocation(RackRig.Session, _rig.NewRequest(), first, 3));
+        return (new FreePages(RackRig.Session, _rig.NewRequest(), first, 3), [first, first.Plus(1), first.Plus(2)]);
     }
 
     [Fact]

@@ -194,7 +194,8 @@ internal sealed partial class DirectoryShard
         var move = page.Move!;
         Opened(move);
         BackOff(page, $"the move to rack {move.To} was given up: {why}");
-        if (_racks.ContainsKey(move.To)) Drop(move.To, page.Id, move.Attempt);
+        // Before the page has left, its new rack was told nothing.
+        if (page.Phase != PagePhase.Leaving && _racks.ContainsKey(move.To)) Drop(move.To, page.Id, move.Attempt);
         Enter(page, PagePhase.Aborting);
     }
 

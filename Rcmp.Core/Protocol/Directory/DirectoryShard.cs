@@ -218,7 +218,8 @@ internal sealed partial class DirectoryShard
         }
 
         if (!m.Last) return;
-        _refusals = 0;
+        // One that has answered may be all that there is to see of a reign that another incarnation is just ending.
+        if (_racks.Values.All(v => v.Reported)) _refusals = 0;
         foreach (var page in _pages.Values)
         {
             if (page.Phase == PagePhase.Looking) _timers.Set(new TimerKey(TimerKind.Page, page.Id.Value), _now);

@@ -13,13 +13,12 @@ internal sealed partial class RackCore
 
     private sealed class SettleJob
     {
-        public required AllocatePages Order { get; init; }
+        public required SessionToken Session { get; init; }
 
-        public required bool Keep { get; init; }
+        /// <summary>Kept or not: a request that failed and was repeated has parts of both kinds, and the first ones may be in a rack that is silent.</summary>
+        public List<(RackId Rack, PageId First, long Count, bool Keep)> Parts { get; } = [];
 
-        public required List<(RackId Rack, PageId First, long Count)> Parts { get; init; }
-
-        /// <summary>An acknowledgement is answered when every rack knows of it: the end of the session must find it done, whoever was restarted meanwhile.</summary>
+        /// <summary>An acknowledgement is answered when every rack that is to keep pages knows of it: the end of the session must find it done, whoever was restarted meanwhile.</summary>
         public List<ISessionRequest> Waiters { get; } = [];
 
         public int Tries { get; set; }
@@ -65,8 +64,7 @@ internal sealed partial class RackCore
         {
             // This daemon was restarted since: any rack may host a part.
             if (RefusedAsRemoved(m)) return;
-            var parts = Roster.Entries.Where(e => !e.Forgotten && e.Rack != Self.Rack).Select(e => (e.Rack, m.First, m.Count)).ToList();
-            BeginSettling(new SettleJob { Order = new AllocatePages(m.Session, m.Request, m.Count, false), Keep = true, Parts = parts }, m);
+            BeginSettling(m.Session, m.Request, Roster.Entries.Where(e => !e.Forgotten && e.Rack != Self.Rack).Select(e => (e.Rack, m.First, m.Count, true)), m);
             return;
         }
 
@@ -91,25 +89,34 @@ internal sealed partial class RackCore
         }
     }
 
-    private void SettleParts(AllocationJob job, bool keep, ISessionRequest? waiter = null) => BeginSettling(
-        new SettleJob { Order = job.Order, Keep = keep, Parts = [.. job.Parts.Select(p => (p.Rack.Rack, p.First, p.Count))] }, waiter);
+    private void SettleParts(AllocationJob job, bool keep, ISessionRequest? waiter = null) =>
+        BeginSettling(job.Order.Session, job.Order.Request, job.Parts.Select(p => (p.Rack.Rack, p.First, p.Count, keep)), waiter);
 
-    private void BeginSettling(SettleJob job, ISessionRequest? waiter)
+    private void BeginSettling(SessionToken session, RequestId request, IEnumerable<(RackId Rack, PageId First, long Count, bool Keep)> parts, ISessionRequest? waiter)
     {
-        if (_settling.TryGetValue(job.Order.Request, out var running) && running.Keep == job.Keep) job = running;
-        else _settling[job.Order.Request] = job;
+        if (!_settling.TryGetValue(request, out var job)) _settling[request] = job = new SettleJob { Session = session };
+        job.Parts.AddRange(parts.Except(job.Parts).ToArray());
         if (waiter is not null && !job.Waiters.Exists(w => w.Request == waiter.Request)) job.Waiters.Add(waiter);
-        ResendHostedSettlement(job.Order.Request);
+        ResendHostedSettlement(request);
     }
 
-    private void EndSettling(SettleJob job)
+    private void AdvanceSettling(RequestId request, SettleJob job)
     {
-        _settling.Remove(job.Order.Request);
-        _timers.Cancel(new TimerKey(TimerKind.HostedSettle, job.Order.Request.Value));
-        foreach (var waiter in job.Waiters)
+        if (!job.Parts.Exists(p => p.Keep))
         {
-            if (waiter is AcknowledgeAllocation { First: var first } && _allocated.TryGet(first, out var allocated)) allocated.Settled = true;
-            Done(waiter, RequestStatus.Ok, "");
+            foreach (var waiter in job.Waiters)
+            {
+                if (waiter is AcknowledgeAllocation { First: var first } && _allocated.TryGet(first, out var allocated)) allocated.Settled = true;
+                Done(waiter, RequestStatus.Ok, "");
+            }
+
+            job.Waiters.Clear();
+        }
+
+        if (job.Parts.Count == 0)
+        {
+            _settling.Remove(request);
+            _timers.Cancel(new TimerKey(TimerKind.HostedSettle, request.Value));
         }
 
         LeaveIfDrained();
@@ -119,10 +126,10 @@ internal sealed partial class RackCore
     {
         if (!_settling.TryGetValue(request, out var job)) return;
         job.Parts.RemoveAll(p => IsForgotten(p.Rack));
-        foreach (var (rack, first, count) in job.Parts)
-            _fx.SendToRack(rack, new SettleHosted(Self, rack, request, job.Order.Session, first, count, job.Keep));
-        if (job.Parts.Count == 0) EndSettling(job);
-        else _timers.Set(new TimerKey(TimerKind.HostedSettle, request.Value), _now + Backoff(job.Tries++));
+        foreach (var (rack, first, count, keep) in job.Parts)
+            _fx.SendToRack(rack, new SettleHosted(Self, rack, request, job.Session, first, count, keep));
+        if (job.Parts.Count > 0) _timers.Set(new TimerKey(TimerKind.HostedSettle, request.Value), _now + Backoff(job.Tries++));
+        AdvanceSettling(request, job);
     }
 
     private void OnSettleHosted(SettleHosted m)
@@ -149,6 +156,6 @@ internal sealed partial class RackCore
     {
         if (m.To.Rack != Self.Rack || !_settling.TryGetValue(m.Request, out var job)) return;
         job.Parts.RemoveAll(p => p.Rack == m.From.Rack && p.First == m.First);
-        if (job.Parts.Count == 0) EndSettling(job);
+        AdvanceSettling(m.Request, job);
     }
 }

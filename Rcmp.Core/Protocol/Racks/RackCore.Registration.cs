@@ -169,7 +169,7 @@ internal sealed partial class RackCore
     private void LeaveIfDrained()
     {
         // An acknowledgement under way is waited for: the others free what is not acknowledged when this rack leaves.
-        if (!_draining || _frames.Count > 0 || _placements.Count > 0 || _settling.Values.Any(job => job.Keep) || !_forgotten.Add(Self.Rack)) return;
+        if (!_draining || _frames.Count > 0 || _placements.Count > 0 || _settling.Values.Any(job => job.Parts.Exists(p => p.Keep)) || !_forgotten.Add(Self.Rack)) return;
         Roster = Roster with { Entries = ValueList<RosterEntry>.Of(Roster.Entries.Select(e => e.Rack == Self.Rack ? e with { Forgotten = true } : e)) };
         _store.SaveState(_store.State with { Roster = Roster.Entries });
         _fx.Log(RackLogLevel.Information, $"Rack {Self.Rack} is empty and leaves the pool.");

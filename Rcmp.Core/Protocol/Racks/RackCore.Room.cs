@@ -82,7 +82,7 @@ internal sealed partial class RackCore
             if (_takings.ContainsKey(page) || _evictions.ContainsKey(page)) continue;
             if (_evictNotBefore.TryGet(page, out var notBefore) && notBefore > _now) continue;
             // All must go, used or not.
-            if (!_store.TestAndClearReference(page) || _draining) return page;
+            if (_draining || !_store.TestAndClearReference(page)) return page;
         }
 
         return null;

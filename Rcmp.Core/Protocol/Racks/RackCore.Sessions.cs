@@ -7,12 +7,14 @@ internal sealed partial class RackCore
 {
     private const int RepliesRemembered = 4096;
     private const int FreesAtOnce = 64;
+    private const int HalfDoneRemembered = 64;
 
     private readonly RecentMap<(SessionToken Session, RequestId Request), ISessionReply> _replies = new(RepliesRemembered);
     private readonly Dictionary<ulong, FreeItem> _freeItems = [];
     private readonly Dictionary<(PageId Page, RequestId Request), ulong> _freeIds = [];
     private readonly Dictionary<PageId, ulong> _ownFrees = [];
     private readonly Dictionary<RequestId, FreeJob> _freeJobs = [];
+    private readonly RecentMap<(SessionToken Session, RequestId Request), FreeJob> _freesHalfDone = new(HalfDoneRemembered);
     private readonly Dictionary<PageId, BringJob> _brings = [];
     private readonly Dictionary<RequestId, (LocatePage Order, long DeadlineNs)> _locates = [];
     private ulong _lastFree;
@@ -27,11 +29,38 @@ internal sealed partial class RackCore
 
         public long Completed { get; set; }
 
-        public RequestStatus Status { get; set; }
+        public RequestStatus Status { get; private set; }
 
-        public string Why { get; set; } = "";
+        public string Why { get; private set; } = "";
 
         public long DeadlineNs { get; set; }
+
+        /// <summary>By the place in the order: what a repeat of it leaves out.</summary>
+        public System.Collections.BitArray Freed { get; } = new((int)order.Count);
+
+        /// <summary>The term under which a page's free was first sent that was not answered: it may have been carried out.</summary>
+        public Dictionary<PageId, Term> Unanswered { get; } = [];
+
+        /// <summary>Some pages were not begun, or nobody answered: a repeat goes on with them.</summary>
+        public bool IsHalfDone { get; private set; }
+
+        public void Begin(long deadlineNs) => (Next, Status, Why, DeadlineNs, IsHalfDone) = (0, RequestStatus.Ok, "", deadlineNs, false);
+
+        /// <summary>Of several reasons the one that says least of what became of the pages.</summary>
+        public void Fail(RequestStatus status, string why, bool isHalfDone)
+        {
+            IsHalfDone |= isHalfDone;
+            if (Weight(status) > Weight(Status)) (Status, Why) = (status, why);
+        }
+
+        private static int Weight(RequestStatus status) => status switch
+        {
+            RequestStatus.Ok => 0,
+            RequestStatus.PageNotFound => 1,
+            RequestStatus.Unavailable => 3,
+            RequestStatus.OutcomeUnknown => 4,
+            _ => 2,
+        };
     }
 
     private sealed class FreeItem(PageId page, RequestId request, FreeJob? job)
@@ -107,7 +136,8 @@ internal sealed partial class RackCore
     private void OnFreePages(FreePages m)
     {
         if (_freeJobs.ContainsKey(m.Request) || IsTooMany(m, m.Count, "freed")) return;
-        var job = new FreeJob(m) { DeadlineNs = _now + _options.RequestTimeoutNs };
+        if (!_freesHalfDone.TryGet((m.Session, m.Request), out var job) || job.Order != m) job = new FreeJob(m);
+        job.Begin(_now + _options.RequestTimeoutNs);
         _freeJobs[m.Request] = job;
         Advance(job);
     }
@@ -119,24 +149,29 @@ internal sealed partial class RackCore
             if (job.DeadlineNs <= _now)
             {
                 // Nothing is begun that is over at once: each would end here, inside of the one before.
-                if (job.Status == RequestStatus.Ok) (job.Status, job.Why) = (RequestStatus.Unavailable, "the directory did not answer within rcmp.request-timeout");
+                job.Fail(RequestStatus.Unavailable, "the directory did not answer within rcmp.request-timeout", isHalfDone: true);
                 job.Next = job.Order.Count;
                 break;
             }
 
+            var next = job.Next++;
+            if (job.Freed[(int)next]) continue;
             job.Outstanding++;
-            BeginFree(job.Order.First.Plus(job.Next++), job.Order.Request, job);
+            BeginFree(job.Order.First.Plus(next), job.Order.Request, job);
         }
 
         if (job.Outstanding > 0) return;
         _freeJobs.Remove(job.Order.Request);
-        Done(job.Order, job.Status, job.Why, job.Completed);
+        if (job.IsHalfDone) _freesHalfDone.Add((job.Order.Session, job.Order.Request), job);
+        Done(job.Order, job.Status, job.Why, job.Completed, remember: !job.IsHalfDone);
     }
 
     private ulong BeginFree(PageId page, RequestId request, FreeJob? job)
     {
         var id = ++_lastFree;
-        _freeItems[id] = new FreeItem(page, request, job) { FirstTerm = _terms.GetValueOrDefault(ShardOf(page)) };
+        var before = default(Term);
+        var isRepeat = job is not null && job.Unanswered.TryGetValue(page, out before);
+        _freeItems[id] = new FreeItem(page, request, job) { FirstTerm = isRepeat ? before : _terms.GetValueOrDefault(ShardOf(page)), Tries = isRepeat ? 1 : 0 };
         _freeIds[(page, request)] = id;
         ResendFree(id);
         return id;
@@ -153,7 +188,8 @@ internal sealed partial class RackCore
         if (!_freeItems.TryGetValue(id, out var item)) return;
         if (item.Job is { } job && job.DeadlineNs <= _now)
         {
-            EndFree(id, RequestStatus.OutcomeUnknown, $"whether {Name(item.Page)} was freed is not known: the directory did not answer within rcmp.request-timeout");
+            job.Unanswered[item.Page] = item.FirstTerm;
+            EndFree(id, RequestStatus.OutcomeUnknown, $"whether {Name(item.Page)} was freed is not known: the directory did not answer within rcmp.request-timeout", isHalfDone: true);
             return;
         }
 
@@ -180,7 +216,7 @@ internal sealed partial class RackCore
         else EndFree(id, m.Status, m.Why);
     }
 
-    private void EndFree(ulong id, RequestStatus status, string why)
+    private void EndFree(ulong id, RequestStatus status, string why, bool isHalfDone = false)
     {
         if (!_freeItems.Remove(id, out var item)) return;
         _freeIds.Remove((item.Page, item.Request));
@@ -196,9 +232,14 @@ internal sealed partial class RackCore
         {
             // The directory is there: a large range takes as long as it takes.
             job.Completed++;
+            job.Freed[(int)(item.Page.Value - job.Order.First.Value)] = true;
             job.DeadlineNs = _now + _options.RequestTimeoutNs;
         }
-        else if (job.Status == RequestStatus.Ok) (job.Status, job.Why) = (status, why);
+        else
+        {
+            job.Fail(status, why, isHalfDone || status == RequestStatus.Unavailable);
+        }
+
         Advance(job);
     }
 
