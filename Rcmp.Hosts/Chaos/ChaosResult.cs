@@ -74,6 +74,14 @@ internal sealed record ChaosResult
 
     public required long NodeMemoryMax { get; init; }
 
+    /// <summary>By how much one process grew at most after its warm-up.</summary>
+    public required long NodeFilesGrowth { get; init; }
+
+    public required long NodeMemoryGrowth { get; init; }
+
+    /// <summary>How long the process that lived longest was watched.</summary>
+    public required double NodeLifeSeconds { get; init; }
+
     public required IReadOnlyList<string> Findings { get; init; }
 
     /// <summary>Where the logs are, if they were kept.</summary>

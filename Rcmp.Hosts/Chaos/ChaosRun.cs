@@ -260,6 +260,9 @@ internal sealed class ChaosRun(ChaosOptions options, Action<string> say)
             ReadableNs = (long)_readable.TotalNanoseconds,
             NodeFilesMax = _health.FilesMax,
             NodeMemoryMax = _health.MemoryMax,
+            NodeFilesGrowth = _health.FilesGrowthMax,
+            NodeMemoryGrowth = _health.MemoryGrowthMax,
+            NodeLifeSeconds = Math.Round(_health.LongestLife.TotalSeconds, 1),
             Findings = _findings,
             Directory = kept,
         };

@@ -26,7 +26,8 @@ internal static class ChaosView
             $"{result.Histories} histories of words that all clients used, {Counts.Short(result.HistoryOperations)} operations, {result.HistoryUnknown} of unknown outcome: judged by the linearizability checker");
         writer.WriteLine(
             $"nodes and clients: at most {result.NodeFilesMax} open files and {new ByteSize(result.NodeMemoryMax).ToShortString()} of own memory; "
-            + $"allowed after {NodeHealth.WarmUp.TotalSeconds:0} s of a process: {NodeHealth.FilesMore} and {NodeHealth.MemoryMore} more");
+            + $"after {NodeHealth.WarmUp.TotalSeconds:0} s of a process, in up to {result.NodeLifeSeconds:0} s, at most {result.NodeFilesGrowth} and {new ByteSize(result.NodeMemoryGrowth).ToShortString()} more "
+            + $"(allowed: {NodeHealth.FilesMore} and {NodeHealth.MemoryMore})");
         foreach (var finding in result.Findings) writer.WriteLine($"VIOLATION: {finding}");
         if (result.Directory is { } directory) writer.WriteLine($"logs and journals: {directory}");
         writer.WriteLine(result.Ok

@@ -60,7 +60,8 @@ internal sealed record Fault(FaultKind Kind, int Target, TimeSpan Held, TimeSpan
 }
 
 /// <summary>The faults that follow from a seed: what, whom and for how long. Nodes and clients have a schedule each, and both run at a time;
-/// the next fault of a schedule waits until the one before is healed, so that a majority of the nodes is always there.</summary>
+/// the next fault of a schedule waits until the one before is healed, so that a majority of the nodes is always there. One rack and one client are never killed, only stopped and
+/// cut off: what grows slowly shows in a process that lives as long as the run.</summary>
 internal sealed class FaultPlan(ulong seed, int masters, int racks, int clients, bool cutsLinks)
 {
     private static readonly FaultKind[] OnRackLinks = [FaultKind.CutRack, FaultKind.CutRack, FaultKind.DeafRack, FaultKind.MuteRack];
@@ -71,7 +72,13 @@ internal sealed class FaultPlan(ulong seed, int masters, int racks, int clients,
 
     public Fault NextForNodes() => cutsLinks && _nodes.Next(2) == 0 ? NextForLinks() : NextForProcesses();
 
-    public Fault NextForClients() => Next(_clients, _clients.Next(2) == 0 ? FaultKind.KillClient : FaultKind.StopClient, _clients.Next(clients));
+    public Fault NextForClients()
+    {
+        var kind = _clients.Next(2) == 0 ? FaultKind.KillClient : FaultKind.StopClient;
+        return Next(_clients, kind, kind == FaultKind.KillClient ? NotSpared(_clients, clients) : _clients.Next(clients));
+    }
+
+    private int NotSpared(Random random, int count) => count == 1 ? 0 : ((int)(seed % (ulong)count) + 1 + random.Next(count - 1)) % count;
 
     private Fault NextForProcesses()
     {
@@ -82,7 +89,7 @@ internal sealed class FaultPlan(ulong seed, int masters, int racks, int clients,
             < 80 => FaultKind.KillMaster,
             _ => FaultKind.StopMaster,
         };
-        return Next(_nodes, kind, _nodes.Next(kind is FaultKind.KillRack or FaultKind.StopRack ? racks : masters));
+        return Next(_nodes, kind, kind == FaultKind.KillRack ? NotSpared(_nodes, racks) : _nodes.Next(kind == FaultKind.StopRack ? racks : masters));
     }
 
     private Fault NextForLinks()

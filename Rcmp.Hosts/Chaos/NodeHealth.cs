@@ -5,28 +5,44 @@ using Rcmp.Hosts.Local;
 namespace Rcmp.Hosts.Chaos;
 
 /// <summary>Watches that memory and file descriptors of the nodes and the clients do not grow: a process's last sample against its first after the warm-up.</summary>
-internal sealed class NodeHealth
+internal sealed class NodeHealth(Func<int, NodeReading?> sample, TimeProvider clock)
 {
     /// <summary>Until then a process loads code and fills caches.</summary>
     public static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(10);
 
-    public const int FilesMore = 64;
-    public static readonly ByteSize MemoryMore = ByteSize.MiB(96);
+    /// <summary>A process that lives for the whole of an hour gains some connections and a second heap segment, not more.</summary>
+    public const int FilesMore = 48;
+    public static readonly ByteSize MemoryMore = ByteSize.MiB(40);
 
     private readonly Dictionary<ProcessIdentity, Watched> _processes = [];
+
+    public NodeHealth()
+        : this(Sample, TimeProvider.System)
+    {
+    }
 
     public long FilesMax { get; private set; }
 
     public long MemoryMax { get; private set; }
 
+    /// <summary>By how much a process has grown at most, from its warm-up to its last sample.</summary>
+    public long FilesGrowthMax => Growth(static reading => reading.Files);
+
+    /// <inheritdoc cref="FilesGrowthMax"/>
+    public long MemoryGrowthMax => Growth(static reading => reading.Memory);
+
+    /// <summary>How long the process that was watched longest was watched after its warm-up.</summary>
+    public TimeSpan LongestLife => _processes.Values.Select(static watched => watched.Life).DefaultIfEmpty().Max();
+
     public void Look(IEnumerable<(string Name, ProcessIdentity? Process)> processes)
     {
         foreach (var (name, process) in processes)
         {
-            if (process is not { } identity || Sample(identity.Id) is not { } now) continue;
+            if (process is not { } identity || sample(identity.Id) is not { } now) continue;
             (FilesMax, MemoryMax) = (Math.Max(FilesMax, now.Files), Math.Max(MemoryMax, now.Memory));
-            if (!_processes.TryGetValue(identity, out var watched)) _processes[identity] = watched = new Watched(name, DateTime.UtcNow);
-            if (DateTime.UtcNow - watched.Since < WarmUp) continue;
+            if (!_processes.TryGetValue(identity, out var watched)) _processes[identity] = watched = new Watched(name, clock.GetUtcNow());
+            watched.Life = clock.GetUtcNow() - watched.Since - WarmUp;
+            if (watched.Life < TimeSpan.Zero) continue;
             watched.First ??= now;
             watched.Last = now;
         }
@@ -44,14 +60,14 @@ internal sealed class NodeHealth
     }
 
     /// <summary>The memory is what is not shared: the region is counted by its size already.</summary>
-    private static Reading? Sample(int process)
+    private static NodeReading? Sample(int process)
     {
         try
         {
             const string Anonymous = "RssAnon:";
             var line = File.ReadLines($"/proc/{process}/status").First(l => l.StartsWith(Anonymous, StringComparison.Ordinal));
             var kibibytes = long.Parse(line[Anonymous.Length..].Replace("kB", "").Trim(), CultureInfo.InvariantCulture);
-            return new Reading(kibibytes << 10, Directory.GetFiles($"/proc/{process}/fd").Length);
+            return new NodeReading(kibibytes << 10, Directory.GetFiles($"/proc/{process}/fd").Length);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException)
         {
@@ -59,16 +75,22 @@ internal sealed class NodeHealth
         }
     }
 
-    private sealed record Reading(long Memory, long Files);
+    private long Growth(Func<NodeReading, long> of) =>
+        _processes.Values.Select(watched => watched is { First: { } first, Last: { } last } ? of(last) - of(first) : 0).DefaultIfEmpty().Max();
 
-    private sealed class Watched(string name, DateTime since)
+    private sealed class Watched(string name, DateTimeOffset since)
     {
         public string Name { get; } = name;
 
-        public DateTime Since { get; } = since;
+        public DateTimeOffset Since { get; } = since;
 
-        public Reading? First { get; set; }
+        public TimeSpan Life { get; set; }
 
-        public Reading? Last { get; set; }
+        public NodeReading? First { get; set; }
+
+        public NodeReading? Last { get; set; }
     }
 }
+
+/// <summary>What a process has of its own: bytes of memory, open files.</summary>
+internal sealed record NodeReading(long Memory, long Files);

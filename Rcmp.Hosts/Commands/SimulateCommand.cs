@@ -65,7 +65,7 @@ internal sealed partial class SimulateCommand : RcmpCommand
             options, time is null ? context.Get(_seeds) ?? 1 : long.MaxValue, ct, time,
             progress: so => context.Error.WriteLine($"{so.Elapsed.TotalMinutes,6:0.0} min  {so.Seeds} seeds, {Counts.Short(so.Steps)} steps, {so.Violations.Count} broke a rule"));
         // Whoever ends a long run wants what it has found, soon.
-        var shortest = found.Violations.Count == 0 || ct.IsCancellationRequested ? null : SimShrinker.Shrink(options with { Seed = found.Violations[0].Seed }, TimeSpan.FromSeconds(30));
+        var shortest = found.Violations.Count == 0 || ct.IsCancellationRequested ? null : SimShrinker.Shrink(options with { Seed = found.Violations[0].Seed });
         if (shortest is not null) PrintSchedule(text, found.Violations[0], shortest);
         if (json) JsonOutput.Write(context.Out, ToJson(options, found, shortest));
         else PrintSummary(text, found);

@@ -12,7 +12,7 @@ public sealed class ChaosTests
     public async Task NothingIsLostWhileProcessesAreKilledAndStoppedAndLinksAreCut()
     {
         if (LinkNamespace.Problem is null && await PrivateNetwork.RanInsideAsync(GetType(), nameof(NothingIsLostWhileProcessesAreKilledAndStoppedAndLinksAreCut))) return;
-        var options = new ChaosOptions { Duration = Duration.Seconds(30), Seed = 28, CutsLinks = PrivateNetwork.IsInside };
+        var options = new ChaosOptions { Duration = Duration.Seconds(60), Seed = 28, CutsLinks = PrivateNetwork.IsInside };
         var (result, seen) = await new ChaosRun(options, TestContext.Current.SendDiagnosticMessage).RunAsync(TestContext.Current.CancellationToken);
         Assert.True(result.Ok, string.Join('\n', [$"seed {result.Seed}, {result.Lost} lost", .. result.Findings]));
         Assert.True(result.AcknowledgedWrites > 1000, $"only {result.AcknowledgedWrites} writes were acknowledged");

@@ -56,7 +56,7 @@ public class SimulationTests(ITestOutputHelper output)
         options = options with { Seed = first.Seed };
         var replayed = SimResult.Of(options, new SimSchedule(first.Schedule.Made.Select(m => m.Choice).ToHashSet()));
         Assert.Equal((first.Violation, first.Steps), (replayed.Violation, replayed.Steps));
-        var shortest = SimShrinker.Shrink(options, TimeSpan.FromSeconds(10));
+        var shortest = SimShrinker.Shrink(options, 3000);
         Assert.NotNull(shortest.Violation);
         Assert.True(shortest.Schedule.Made.Count < first.Schedule.Made.Count);
     }

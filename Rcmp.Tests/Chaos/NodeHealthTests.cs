@@ -1,0 +1,51 @@
+using Rcmp.Hosts.Chaos;
+using Rcmp.Hosts.Local;
+
+namespace Rcmp.Tests.Chaos;
+
+public sealed class NodeHealthTests
+{
+    private static readonly ProcessIdentity Process = new(4711, 1);
+
+    private readonly Clock _clock = new();
+    private readonly NodeHealth _health;
+    private NodeReading _reading = new(30 << 20, 40);
+
+    public NodeHealthTests() => _health = new NodeHealth(id => id == Process.Id ? _reading : null, _clock);
+
+    private void Look(long memoryMiB, long files, double seconds)
+    {
+        _clock.Now += TimeSpan.FromSeconds(seconds);
+        _reading = new NodeReading(memoryMiB << 20, files);
+        _health.Look([("rack1", Process), ("client0", null)]);
+    }
+
+    [Fact]
+    public void WhatGrowsAfterTheWarmUpIsFound()
+    {
+        Look(10, 5, 0);
+        Look(60, 30, NodeHealth.WarmUp.TotalSeconds);
+        Look(100, 30 + NodeHealth.FilesMore + 1, 60);
+        Assert.Contains("rack1 has 79 open files", Assert.Single(_health.Findings()));
+        Look(101, 30, 1);
+        Assert.Contains("of its own memory", Assert.Single(_health.Findings()));
+        Assert.Equal((41L << 20, 0L, 61.0), (_health.MemoryGrowthMax, _health.FilesGrowthMax, _health.LongestLife.TotalSeconds));
+    }
+
+    [Fact]
+    public void WhatAProcessTakesWhileItStartsIsNotGrowth()
+    {
+        Look(10, 5, 0);
+        Look(80, 120, NodeHealth.WarmUp.TotalSeconds);
+        Look(90, 130, 60);
+        Assert.Empty(_health.Findings());
+        Assert.Equal((90L << 20, 130L), (_health.MemoryMax, _health.FilesMax));
+    }
+
+    private sealed class Clock : TimeProvider
+    {
+        public DateTimeOffset Now { get; set; }
+
+        public override DateTimeOffset GetUtcNow() => Now;
+    }
+}
