@@ -24,6 +24,23 @@ public sealed class CommandLineTests
 
     [Theory]
     [MemberData(nameof(EveryCommand))]
+    public void TheReferenceHasEveryCommandWithItsOptions(string path)
+    {
+        var tree = CommandTree.Build();
+        var command = path.Split(' ', StringSplitOptions.RemoveEmptyEntries).Aggregate(tree.Root, static (c, name) => c.Subcommands.First(s => s.Name == name));
+        if (command.Subcommands.Count > 0 && command.Options.All(o => o is System.CommandLine.Help.HelpOption || o.Recursive)) return;
+        const string reference = "docs/reference/command-line.md";
+        var lines = Repository.SourceTree.Read(reference).Split('\n');
+        // Its row, of some also a section of their own.
+        var rows = lines.Where(line => line.StartsWith('|') && line.Contains($"`{path}", StringComparison.Ordinal));
+        var section = lines.SkipWhile(line => !line.StartsWith($"## {path}", StringComparison.Ordinal)).TakeWhile((line, i) => i == 0 || !line.StartsWith("## ", StringComparison.Ordinal));
+        var text = string.Join('\n', [.. rows, .. section]);
+        Assert.True(text.Length > 0, $"{reference} has no row of `{path}`");
+        Assert.All(command.Options.Where(o => !o.Hidden && !o.Recursive && o is not System.CommandLine.Help.HelpOption), option => Assert.Matches($@"{option.Name}(?![\w-])", text));
+    }
+
+    [Theory]
+    [MemberData(nameof(EveryCommand))]
     public async Task EveryCommandPrintsTheVersion(string path)
     {
         var result = await CommandRunner.RunAsync([.. path.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--version"]);
