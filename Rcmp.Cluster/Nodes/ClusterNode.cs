@@ -112,17 +112,15 @@ internal abstract class ClusterNode : IAsyncDisposable
             }
             System = system;
             _rejoin = NewRejoin();
-            var isLeaving = false;
             try
             {
                 var reason = await RunSystemAsync(system, isFirst, linked.Token).ConfigureAwait(false);
-                isLeaving = linked.IsCancellationRequested;
-                if (!isLeaving) ClusterLog.SystemEnded(Log, _options.Address.ToString(), reason);
+                if (!linked.IsCancellationRequested) ClusterLog.SystemEnded(Log, _options.Address.ToString(), reason);
             }
             finally
             {
                 End();
-                await StopAsync(system, isLeaving).ConfigureAwait(false);
+                await StopAsync(system, isLeaving: linked.IsCancellationRequested || !_rejoin.Task.IsCompleted).ConfigureAwait(false);
             }
             isFirst = false;
         }
@@ -167,9 +165,10 @@ internal abstract class ClusterNode : IAsyncDisposable
     {
         // Leaving tells the others, so that none has to find out; but it must not hold up a stop for long. A system whose cluster is given up only ends: leaving would wait for the dead
         // of that cluster and for its shards' new places, and keep the port for some ten seconds from the system that comes next.
-        var end = CoordinatedShutdown.Get(system);
+        var shutdown = CoordinatedShutdown.Get(system);
         await Task.WhenAny(
-            isLeaving ? end.Run(CoordinatedShutdown.ClrExitReason.Instance) : end.Run(CoordinatedShutdown.ClusterDowningReason.Instance, CoordinatedShutdown.PhaseActorSystemTerminate),
+            isLeaving ? shutdown.Run(CoordinatedShutdown.ClrExitReason.Instance)
+                : shutdown.Run(CoordinatedShutdown.ClusterDowningReason.Instance, CoordinatedShutdown.PhaseActorSystemTerminate),
             Task.Delay(LeaveTime)).ConfigureAwait(false);
         await Task.WhenAny(system.Terminate(), Task.Delay(LeaveTime)).ConfigureAwait(false);
     }

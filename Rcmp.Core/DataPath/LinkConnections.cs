@@ -10,9 +10,11 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
 {
     private const int IdleSlots = 2;
 
-    /// <summary>A rack that does not answer costs one thread at a time its patience, and now and then: the client's own few threads serve all racks.</summary>
-    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(100);
+    // A rack that does not answer costs one thread at a time its patience, and no more than half of that thread's time: the client's own few threads serve all racks. A connection
+    // takes some hundred microseconds to open; one that takes longer than this may be to such a rack.
     private static readonly TimeSpan QuickOpen = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan RetryPauseMin = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan RetryPauseMax = TimeSpan.FromSeconds(1);
 
     private readonly object _monitor = new();
     private readonly Stack<ClientConnection> _idle = new();
@@ -20,6 +22,7 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
     private int _waiting;
     private int _opening;
     private long _openingSince;
+    private TimeSpan _retryPause;
     private long _failedAt;
     private bool _closed;
 
@@ -49,33 +52,41 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
                     idle.Dispose();
                 }
 
-                if (_open < options.ConnectionsPerLink)
+                var isSilent = IsSilent;
+                if (_open < options.ConnectionsPerLink && !isSilent)
                     break;
+                // Only those that work are given back.
+                if (isSilent && _open == _opening)
+                    return null;
                 started = started != 0 ? started : Stopwatch.GetTimestamp();
                 var left = wait - Stopwatch.GetElapsedTime(started);
                 if (left <= TimeSpan.Zero || !Await(left))
                     return null;
             }
 
-            if (IsSilent)
-                return null;
-            if (_opening++ == 0)
+            if (_opening == 0)
                 _openingSince = Stopwatch.GetTimestamp();
+            _opening++;
             _open++;
         }
 
-        var opened = Open();
-        hasFailed = opened is null;
-        lock (_monitor)
+        ClientConnection? opened = null;
+        var began = Stopwatch.GetTimestamp();
+        try
         {
-            _opening--;
-            if (hasFailed)
-                _failedAt = Stopwatch.GetTimestamp();
+            return opened = Open();
         }
-
-        if (hasFailed)
-            Forget();
-        return opened;
+        finally
+        {
+            lock (_monitor)
+                _opening--;
+            if (opened is null)
+            {
+                hasFailed = true;
+                DoesNotAnswer(Stopwatch.GetElapsedTime(began));
+                Forget();
+            }
+        }
     }
 
     /// <summary>One that is not broken, with nothing in flight.</summary>
@@ -96,6 +107,13 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
         Forget();
     }
 
+    /// <summary>An operation got no answer in time: the next connection is opened by one thread alone.</summary>
+    public void DoesNotAnswer(string why)
+    {
+        LastError = $"rack {link.Id.Owner.Rack} at {link.Address}: {why}";
+        DoesNotAnswer(TimeSpan.Zero);
+    }
+
     /// <summary>One that was taken is gone.</summary>
     public void Forget()
     {
@@ -106,8 +124,17 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
         }
     }
 
+    private void DoesNotAnswer(TimeSpan after)
+    {
+        lock (_monitor)
+        {
+            _failedAt = Stopwatch.GetTimestamp();
+            _retryPause = after < RetryPauseMin ? RetryPauseMin : after > RetryPauseMax ? RetryPauseMax : after;
+        }
+    }
+
     private bool IsSilent => LastError is not null
-        ? _opening > 0 || Stopwatch.GetElapsedTime(_failedAt) < RetryPause
+        ? _opening > 0 || Stopwatch.GetElapsedTime(_failedAt) < _retryPause
         : _opening > 0 && Stopwatch.GetElapsedTime(_openingSince) > QuickOpen;
 
     private bool Await(TimeSpan left)

@@ -109,7 +109,12 @@ internal sealed partial class PoolClient
     private async Task AcknowledgeAsync(PageId first, long count, Patience patience, CancellationToken ct)
     {
         var acknowledgement = new AcknowledgeAllocation(_grant.Token, NewRequestId(), first, count);
-        void GiveBack() => StartWithoutCaller(() => FreeUntilDoneAsync(first, count));
+        void GiveBack()
+        {
+            if (IsClosed) _control.Tell(new FreePages(_grant.Token, NewRequestId(), first, count));
+            else StartWithoutCaller(() => FreeUntilDoneAsync(first, count));
+        }
+
         while (true)
         {
             var (reply, error) = await TryAskAsync(acknowledgement, patience, ct, GiveBack);
@@ -126,15 +131,23 @@ internal sealed partial class PoolClient
         }
     }
 
+    /// <exception cref="PageNotFoundException">Some pages were not there; all others are freed.</exception>
     internal async Task<bool> FreeRangeAsync(PageId first, long count, CancellationToken ct)
     {
+        long freed = 0;
+        string? missing = null;
         // Each request has the client's whole patience: a large range takes as long as it takes.
         for (var before = 0L; before < count; before += FreesPerRequest)
-            await FreePartAsync(first, before, Math.Min(FreesPerRequest, count - before), count, ct);
-        return true;
+        {
+            var (completed, missed) = await FreePartAsync(first, before, Math.Min(FreesPerRequest, count - before), count, ct);
+            freed += completed;
+            missing ??= missed;
+        }
+
+        return missing is null ? true : throw new PageNotFoundException($"{missing} {Freed(freed, count)}".TrimEnd());
     }
 
-    private async Task FreePartAsync(PageId first, long before, long part, long count, CancellationToken ct)
+    private async Task<(long Completed, string? Missing)> FreePartAsync(PageId first, long before, long part, long count, CancellationToken ct)
     {
         var address = _geometry.AddressOf(first);
         var request = new FreePages(_grant.Token, NewRequestId(), first.Plus(before), part);
@@ -148,13 +161,12 @@ internal sealed partial class PoolClient
                 switch (done.Status)
                 {
                     case RequestStatus.Ok:
-                        return;
+                        return (part, null);
                     case RequestStatus.PageNotFound when maySent:
                         throw new PoolOutcomeUnknownException(
                             $"Not all of the {count} pages at {address} are there any more: freed by this call, of which a part got no answer, or before it. {done.Message}".TrimEnd());
                     case RequestStatus.PageNotFound:
-                        throw new PageNotFoundException(
-                            $"There is no page to free at {address + ((before + done.Completed) << _pageShift)}: it was never allocated, or is already free. {Freed(before + done.Completed, count)} {done.Message}".TrimEnd());
+                        return (done.Completed, $"A page to free is not there: {done.Message}.");
                     case RequestStatus.OutcomeUnknown:
                         maySent = true;
                         break;
@@ -182,9 +194,11 @@ internal sealed partial class PoolClient
     {
         var page = _geometry.PageOf(address);
         var patience = new Patience(_options.Timeout);
+        // The same id again: an answer to the first attempt, which may say why there is none, is one to the second.
+        var request = new LocatePage(_grant.Token, NewRequestId(), page);
         while (true)
         {
-            var (reply, error) = await TryAskAsync(new LocatePage(_grant.Token, NewRequestId(), page), patience, ct, null);
+            var (reply, error) = await TryAskAsync(request, patience, ct, null);
             switch (reply)
             {
                 case PageLocated found:
@@ -206,11 +220,13 @@ internal sealed partial class PoolClient
     private async Task<PinnedPage> BringAndPinAsync(GAddr address, CancellationToken ct)
     {
         var patience = new Patience(_options.Timeout);
+        var request = new BringPage(_grant.Token, NewRequestId(), _geometry.PageOf(address));
+        string? reason = null;
         while (true)
         {
             if (TryPin(address) is { } pinned)
                 return pinned;
-            var (reply, error) = await TryAskAsync(new BringPage(_grant.Token, NewRequestId(), _geometry.PageOf(address)), patience, ct, null);
+            var (reply, error) = await TryAskAsync(request, patience, ct, null);
             var done = reply as RequestDone;
             if (done is { Status: RequestStatus.PageNotFound })
                 throw new PageNotFoundException($"There is no page at {address}: it was never allocated, or has been freed. {done.Message}");
@@ -218,8 +234,9 @@ internal sealed partial class PoolClient
                 throw new PoolExhaustedException($"The page at {address} cannot be brought to rack {_grant.Rack}: {done.Message}");
             if (TryPin(address) is { } brought)
                 return brought;
+            reason = done?.Message ?? reason;
             if (patience.IsOver)
-                throw NotInTime("brought to this rack", address, done?.Message ?? error?.Message, error);
+                throw NotInTime("brought to this rack", address, reason ?? error?.Message, error);
             await PauseAsync(ct);
         }
     }
@@ -252,20 +269,41 @@ internal sealed partial class PoolClient
     /// <summary>Whichever rack is silent: one that has heard of an acknowledgement keeps its pages for good.</summary>
     private async Task<bool> FreeUntilDoneAsync(PageId first, long count)
     {
-        while (!_closing.IsCancellationRequested)
+        // Held, so that the session does not end before the last word.
+        if (!TryEnterSlow())
+            return false;
+        try
         {
-            try
+            while (!_closing.IsCancellationRequested)
             {
-                return await FreeRangeAsync(first, count, CancellationToken.None);
-            }
-            catch (Exception e) when (e is PageUnavailableException or PoolOutcomeUnknownException or PoolClosedException)
-            {
+                if (await TryFreeAsync(first, count))
+                    return true;
                 await _workers.Delay(TimeSpan.FromMilliseconds(PauseMillisecondsMax));
             }
-        }
 
-        _control.Tell(new FreePages(_grant.Token, NewRequestId(), first, count));
-        return false;
+            _control.Tell(new FreePages(_grant.Token, NewRequestId(), first, count));
+            return false;
+        }
+        finally
+        {
+            ExitSlow();
+        }
+    }
+
+    private async Task<bool> TryFreeAsync(PageId first, long count)
+    {
+        try
+        {
+            return await FreeRangeAsync(first, count, CancellationToken.None);
+        }
+        catch (PageNotFoundException)
+        {
+            return true;
+        }
+        catch (Exception e) when (e is PageUnavailableException or PoolOutcomeUnknownException or PoolClosedException)
+        {
+            return false;
+        }
     }
 
     private void StartWithoutCaller(Func<Task<bool>> function) => _ = _workers.Run(function)

@@ -9,6 +9,8 @@ namespace Rcmp.DataPath;
 /// <summary>Carries the remote accesses of one round out, pipelined over all links that are involved.</summary>
 internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, ClientView view, PoolClientOptions options, PoolClientCounters totals)
 {
+    private const string NoAnswer = "no answer within rcmp.fabric.deadline";
+
     // Kept from one run to the next, the first ones being in use.
     private readonly List<RemoteLane> _lanes = [];
     private int _open;
@@ -72,7 +74,7 @@ internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, Clien
                 if (home.Take(_open == 0 ? patience : TimeSpan.Zero, out var hasFailed) is not { } connection)
                 {
                     Obstacle ??= home.LastError ?? "a connection to the page's rack (rcmp.client.connections-per-link)";
-                    access.NeedsResolve = hasFailed;
+                    access.NeedsResolve |= hasFailed;
                     continue;
                 }
 
@@ -195,7 +197,9 @@ internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, Clien
             lane.Broken = lane.HasAbandoned = true;
             access.State = access.IsRepeatable ? AccessState.Pending : AccessState.Unknown;
             Obstacle = $"rack {lane.Connection.Link.Id.Owner.Rack} at {lane.Connection.Link.Address}: "
-                + (completion.Status == FabricStatus.ConnectionLost ? "the connection was lost" : "no answer within rcmp.fabric.deadline");
+                + (completion.Status == FabricStatus.ConnectionLost ? "the connection was lost" : NoAnswer);
+            if (completion.Status == FabricStatus.DeadlinePassed)
+                lane.Home.DoesNotAnswer(NoAnswer);
             return;
         }
 

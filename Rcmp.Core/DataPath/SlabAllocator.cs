@@ -95,6 +95,12 @@ internal sealed class SlabAllocator(PoolClient client, PageGeometry geometry)
         {
             // Nobody else may free them: an earlier call did, and then could not go on.
         }
+        catch (PoolOutcomeUnknownException)
+        {
+            // The header is there, so another call may go on.
+            await client.CompareExchangeAsync(geometry.AddressOf(first.Plus(-1)), SlabLayout.LargeMagic, 0, CancellationToken.None);
+            throw;
+        }
     }
 
     private async Task<GAddr> CreateSlabAsync(SlabClass slabs, CancellationToken ct)

@@ -18,6 +18,9 @@ internal sealed class PullWorker : IDisposable
     private readonly BlockingCollection<Job> _jobs = [];
     private readonly Dictionary<ulong, IFabricConnection> _connections = [];
 
+    /// <summary>As long as an attempt takes at most, so that at least half of the thread's time is the other racks'; a rack that was away for a moment is not kept away for long.</summary>
+    private static readonly TimeSpan SilenceMax = TimeSpan.FromSeconds(1);
+
     /// <summary>Links that led nowhere, and until when none is opened over them: the pages of the other racks wait behind each attempt.</summary>
     private readonly Dictionary<ulong, (long UntilTimestamp, string Why)> _silent = [];
     private readonly Thread _thread;
@@ -83,10 +86,11 @@ internal sealed class PullWorker : IDisposable
             var status = _fabric.TryConnect(job.From, name, ConnectionRole.Daemon, _connectTimeout, out connection, out var why);
             if (status != FabricConnectStatus.Ok || connection is null)
             {
-                // For four times as long as it took: one refused at once is tried again at once.
+                // One refused at once is tried again at once.
                 var now = Stopwatch.GetTimestamp();
-                _silent[job.From.Number] = (now + 4 * (now - began), $"{job.From.Address}: {why ?? status.ToString()}");
-                return _silent[job.From.Number].Why;
+                why = $"{job.From.Address}: {why ?? status.ToString()}";
+                _silent[job.From.Number] = (now + Math.Min(now - began, (long)(SilenceMax.TotalSeconds * Stopwatch.Frequency)), why);
+                return why;
             }
 
             _connections[job.From.Number] = connection;

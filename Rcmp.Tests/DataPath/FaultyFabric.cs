@@ -16,8 +16,8 @@ internal sealed class FaultyFabric(IFabric inner) : IFabric
     /// <summary>Whether connections can be opened.</summary>
     public bool IsReachable { get; set; } = true;
 
-    /// <summary>Called before each attempt to connect.</summary>
-    public Action<LinkRecord>? Connecting { get; set; }
+    /// <summary>Called at each attempt to connect: whether the other side is there.</summary>
+    public Func<LinkRecord, bool>? Connecting { get; set; }
 
     public int Connections => Volatile.Read(ref _connections);
 
@@ -28,8 +28,7 @@ internal sealed class FaultyFabric(IFabric inner) : IFabric
     public FabricConnectStatus TryConnect(
         LinkRecord link, ulong name, ConnectionRole role, TimeSpan timeout, out IFabricConnection? connection, out string? error)
     {
-        Connecting?.Invoke(link);
-        if (!IsReachable)
+        if (!IsReachable || Connecting?.Invoke(link) == false)
         {
             (connection, error) = (null, "unplugged");
             return FabricConnectStatus.Unreachable;

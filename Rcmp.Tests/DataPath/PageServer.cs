@@ -59,16 +59,25 @@ internal sealed class PageServer(HandDrivenRack rack)
 
     private RequestDone Free(FreePages request)
     {
+        PageId? missing = null;
+        long freed = 0;
         for (long i = 0; i < request.Count; i++)
         {
             var page = request.First.Plus(i);
             if (!_frames.Remove(page.Value, out var frame))
-                return FakeControlPlane.Done(request, RequestStatus.PageNotFound, "", i);
+            {
+                missing ??= page;
+                continue;
+            }
+
+            freed++;
             rack.TakeAway(page, Location.Absent);
             rack.Store.ReleaseEntry(page);
             _free.Push(frame);
         }
 
-        return FakeControlPlane.Done(request, completed: request.Count);
+        return missing is { } gone
+            ? FakeControlPlane.Done(request, RequestStatus.PageNotFound, $"{rack.Geometry.AddressOf(gone)} was never allocated, or was freed", freed)
+            : FakeControlPlane.Done(request, completed: freed);
     }
 }

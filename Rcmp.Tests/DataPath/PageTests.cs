@@ -95,6 +95,20 @@ public sealed class PageTests : IDisposable
     }
 
     [Fact]
+    public async Task AFreeOfManyPagesGoesOnBehindThoseThatAreNotThere()
+    {
+        const int Pages = 1100;
+        using var rack = new HandDrivenRack(regionBytes: 16 << 20, frames: Pages);
+        var pages = new PageServer(rack);
+        await using var pool = rack.Connect(new FakeControlPlane { Answer = pages.Answer }, Options);
+        var address = await pool.AllocatePagesAsync(Pages);
+        await pool.FreePagesAsync(address, 600);
+        var e = await Assert.ThrowsAsync<PageNotFoundException>(async () => await pool.FreePagesAsync(address, Pages));
+        Assert.Contains(address.ToString(), e.Message);
+        Assert.Equal(0, pages.PagesInUse);
+    }
+
+    [Fact]
     public async Task AnAllocationThatCannotBeAcknowledgedIsFreedHoweverLongThatTakes()
     {
         _control.Answer = request => request switch

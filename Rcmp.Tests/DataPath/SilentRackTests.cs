@@ -16,6 +16,9 @@ public sealed class SilentRackTests : IDisposable
     private readonly ManualResetEventSlim _answers = new();
     private readonly PoolClient _pool;
     private readonly LinkRecord _toSilent;
+    private readonly Lock _lock = new();
+    private readonly FakeControlPlane _control = new() { Answer = static request => FakeControlPlane.Done(request) };
+    private int _attempts;
     private int _waiting;
     private int _waitingMax;
 
@@ -24,14 +27,7 @@ public sealed class SilentRackTests : IDisposable
         foreach (var owner in (HandDrivenRack[])[_silent, _sound]) owner.PlaceFirst(Pages);
         _toSilent = Refer(_silent);
         Refer(_sound);
-        _pool = _rack.Connect(new FakeControlPlane(), new PoolClientOptions { Timeout = TimeSpan.FromSeconds(20) }, _fabric);
-        _fabric.Connecting = link =>
-        {
-            if (link != _toSilent) return;
-            _waitingMax = Math.Max(_waitingMax, Interlocked.Increment(ref _waiting));
-            _answers.Wait();
-            Interlocked.Decrement(ref _waiting);
-        };
+        _pool = _rack.Connect(_control, new PoolClientOptions { Timeout = TimeSpan.FromSeconds(20) }, _fabric);
     }
 
     public void Dispose()
@@ -50,21 +46,48 @@ public sealed class SilentRackTests : IDisposable
         return link;
     }
 
+    /// <summary>The first attempt is refused; each further one gets no answer until all do.</summary>
+    private bool DoesNotAnswer(LinkRecord link)
+    {
+        if (link != _toSilent)
+            return true;
+        lock (_lock)
+        {
+            if (++_attempts == 1)
+                return false;
+            _waitingMax = Math.Max(_waitingMax, ++_waiting);
+        }
+
+        _answers.Wait();
+        lock (_lock)
+            _waiting--;
+        return true;
+    }
+
     [Fact]
     public async Task ARackThatDoesNotAnswerDoesNotKeepTheClientFromTheOthers()
     {
-        // More reads than the client has threads, the first of them at the silent rack before the others come.
-        var first = _pool.ReadAsync(_silent.Address(1), new byte[8]).AsTask();
-        await Eventually.TrueAsync(() => Volatile.Read(ref _waiting) == 1, "the first to wait for the silent rack");
-        // For so long an attempt is taken for one that succeeds, and others are made beside it.
-        await Task.Delay(100);
-        var others = Enumerable.Range(2, 10).Select(i => _pool.ReadAsync(_silent.Address((ulong)i), new byte[8]).AsTask()).ToList();
+        _fabric.Connecting = DoesNotAnswer;
+        // The first knows that the rack is silent before the others come, more than the client has threads.
+        List<Task> reads = [_pool.ReadAsync(_silent.Address(1), new byte[8]).AsTask()];
+        await Eventually.TrueAsync(() => Volatile.Read(ref _waiting) > 0, "a read to wait for the silent rack");
+        reads.AddRange(Enumerable.Range(2, 10).Select(i => _pool.ReadAsync(_silent.Address((ulong)i), new byte[8]).AsTask()));
         await _pool.ReadAsync(_sound.Address(1), new byte[8]).AsTask().WaitAsync(TimeSpan.FromSeconds(10));
-        Assert.Equal(1, _waitingMax);
-        Assert.DoesNotContain(others, read => read.IsCompleted);
+        Assert.DoesNotContain(reads, read => read.IsCompleted);
 
         // It answers after all.
         _answers.Set();
-        await Task.WhenAll([first, .. others]).WaitAsync(TimeSpan.FromSeconds(20));
+        await Task.WhenAll(reads).WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Equal(1, _waitingMax);
+    }
+
+    [Fact]
+    public async Task TheDaemonIsAskedAgainAndAgainForARackThatCannotBeReached()
+    {
+        _fabric.Connecting = link => link != _toSilent;
+        var read = _pool.ReadAsync(_silent.Address(1), new byte[8]).AsTask();
+        await Eventually.TrueAsync(() => _control.Requests.Count >= 5, "five questions to the daemon");
+        _fabric.Connecting = null;
+        await read.WaitAsync(TimeSpan.FromSeconds(20));
     }
 }

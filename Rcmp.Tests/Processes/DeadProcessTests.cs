@@ -31,6 +31,32 @@ public sealed class DeadProcessTests
     }
 
     [Fact]
+    public async Task AStoppedClientIsNamedInErrorStatusAndLogAndHoldsUpItsOwnPageAlone()
+    {
+        await using var pool = await ProcessPool.StartAsync(2, ("rcmp.swap.policy", "direct-io"), ("rcmp.client.timeout", "4s"));
+        var holder = await pool.StartClientAsync(0);
+        var mover = await pool.StartClientAsync(1);
+        var pages = await holder.AllocateAsync(2);
+        // A pin is a guard that stays.
+        await holder.SayAsync($"{WorkerProtocol.Pin} {pages}");
+        await holder.SuspendAsync(true);
+        var who = $"process {holder.Id}";
+        Assert.Contains(who, await mover.RefusedAsync($"{WorkerProtocol.Pin} {pages}"));
+        Assert.Contains(who, await File.ReadAllTextAsync(pool.Cluster.Racks[0].LogPath, TestContext.Current.CancellationToken));
+        var status = await Hosts.CommandRunner.RunAsync(["status", "--dir", pool.Cluster.Directory]);
+        Assert.Contains(who, status.Out);
+
+        // It goes on to be read and written, and the page beside it moves.
+        await mover.SayAsync($"{WorkerProtocol.Add} {pages} 1");
+        await mover.SayAsync($"{WorkerProtocol.Pin} {pages + 4096}");
+        Assert.Equal(mover.Rack.ToString(), await mover.SayAsync($"{WorkerProtocol.Owner} {pages + 4096}"));
+        await holder.SuspendAsync(false);
+        await holder.KillAsync();
+        await mover.SayAsync($"{WorkerProtocol.Pin} {pages}");
+        Assert.Equal("1", await mover.SayAsync($"{WorkerProtocol.Word} {pages}"));
+    }
+
+    [Fact]
     public Task ADaemonKilledAndRestartedHasLostNothingAndItsClientsGoOn() => KillAndRestartAsync("fast");
 
     [Fact]

@@ -118,7 +118,11 @@ public class RackCoreTests
         Assert.Equal(OrderStatus.NotQuiet, _rig.Last<OrderAnswered>()!.Status);
         Assert.Equal(LocationKind.Resident, _rig.Store.Lookup(page).Kind);
         Assert.Equal("client 9", Assert.Single(_rig.Core.Status().HeldUp).By);
+        // Told once, however often it is tried.
         _rig.Order(OrderKind.Leave, page, 2);
+        _rig.Quiet(false);
+        Assert.Contains("client 9", Assert.Single(_rig.Logged, line => line.Level == RackLogLevel.Warning).Message);
+        _rig.Order(OrderKind.Leave, page, 3);
         _rig.Quiet();
         Assert.Equal(RowState.Leaving, _rig.StateOf(page));
     }

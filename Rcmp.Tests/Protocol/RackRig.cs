@@ -49,6 +49,8 @@ internal sealed class RackRig : IRackEffects
 
     public List<ulong> Released { get; } = [];
 
+    public List<(RackLogLevel Level, string Message)> Logged { get; } = [];
+
     public void Restart(bool registers = true)
     {
         var settings = new PoolSettings(Guid.Empty, 4096, 1, 1);
@@ -156,9 +158,7 @@ internal sealed class RackRig : IRackEffects
 
     void IRackEffects.SessionFreed(SessionToken session) => Sent.Add(session);
 
-    void IRackEffects.Log(RackLogLevel level, string message)
-    {
-    }
+    void IRackEffects.Log(RackLogLevel level, string message) => Logged.Add((level, message));
 
     void IRackEffects.Fatal(string message) => Fatal(message);
 

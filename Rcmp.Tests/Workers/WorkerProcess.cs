@@ -43,6 +43,15 @@ internal sealed class WorkerProcess : IAsyncDisposable
         return true;
     }
 
+    /// <summary>The error that must come.</summary>
+    public async Task<string> RefusedAsync(string line)
+    {
+        await SendAsync(line);
+        var reply = await ReceiveAsync(line);
+        Assert.StartsWith("error ", reply);
+        return reply;
+    }
+
     public async Task<GAddr> AllocateAsync(int pages) =>
         GAddr.Parse(await SayAsync(string.Create(CultureInfo.InvariantCulture, $"{WorkerProtocol.Allocate} {pages}")));
 

@@ -21,6 +21,7 @@ internal sealed partial class DirectoryShard
     private Term _seen;
     private ulong _attempts;
     private int _refusals;
+    private long _reignSinceNs;
     private bool _reigning;
     private long _moveCostNs;
     private int _moves;
@@ -109,6 +110,7 @@ internal sealed partial class DirectoryShard
         _term = Term.Above(_seen, _incarnation);
         _seen = _term;
         _reigning = true;
+        _reignSinceNs = _now;
         _attempts = 0;
         _moves = 0;
         _closed = 0;
@@ -219,7 +221,7 @@ internal sealed partial class DirectoryShard
 
         if (!m.Last) return;
         // One that has answered may be all that there is to see of a reign that another incarnation is just ending.
-        if (_racks.Values.All(v => v.Reported)) _refusals = 0;
+        if (_now - _reignSinceNs > _options.ResendMaxNs || _racks.Values.All(v => v.Reported)) _refusals = 0;
         foreach (var page in _pages.Values)
         {
             if (page.Phase == PagePhase.Looking) _timers.Set(new TimerKey(TimerKind.Page, page.Id.Value), _now);

@@ -1,3 +1,4 @@
+using System.Collections;
 using Rcmp.Protocol.Messages;
 
 namespace Rcmp.Protocol;
@@ -8,6 +9,9 @@ internal sealed partial class RackCore
     private const int RepliesRemembered = 4096;
     private const int FreesAtOnce = 64;
     private const int HalfDoneRemembered = 64;
+
+    /// <summary>So that a client that has less patience than rcmp.request-timeout hears who holds its page up. It asks again.</summary>
+    private const long BringAnsweredWithinNs = 1_000_000_000;
 
     private readonly RecentMap<(SessionToken Session, RequestId Request), ISessionReply> _replies = new(RepliesRemembered);
     private readonly Dictionary<ulong, FreeItem> _freeItems = [];
@@ -36,7 +40,7 @@ internal sealed partial class RackCore
         public long DeadlineNs { get; set; }
 
         /// <summary>By the place in the order: what a repeat of it leaves out.</summary>
-        public System.Collections.BitArray Freed { get; } = new((int)order.Count);
+        public BitArray Freed { get; } = new((int)order.Count);
 
         /// <summary>The term under which a page's free was first sent that was not answered: it may have been carried out.</summary>
         public Dictionary<PageId, Term> Unanswered { get; } = [];
@@ -188,7 +192,6 @@ internal sealed partial class RackCore
         if (!_freeItems.TryGetValue(id, out var item)) return;
         if (item.Job is { } job && job.DeadlineNs <= _now)
         {
-            job.Unanswered[item.Page] = item.FirstTerm;
             EndFree(id, RequestStatus.OutcomeUnknown, $"whether {Name(item.Page)} was freed is not known: the directory did not answer within rcmp.request-timeout", isHalfDone: true);
             return;
         }
@@ -228,6 +231,7 @@ internal sealed partial class RackCore
         }
 
         job.Outstanding--;
+        if (item.Tries > 0 && (isHalfDone || status == RequestStatus.Unavailable)) job.Unanswered.TryAdd(item.Page, item.FirstTerm);
         if (status == RequestStatus.Ok)
         {
             // The directory is there: a large range takes as long as it takes.
@@ -253,7 +257,7 @@ internal sealed partial class RackCore
 
         var isNew = !_brings.TryGetValue(m.Page, out var job);
         if (isNew) _brings[m.Page] = job = new BringJob();
-        if (!job!.Waiters.Exists(w => w.Order == m)) job.Waiters.Add((m, _now + _options.RequestTimeoutNs));
+        if (!job!.Waiters.Exists(w => w.Order == m)) job.Waiters.Add((m, _now + long.Min(_options.RequestTimeoutNs, BringAnsweredWithinNs)));
         if (isNew) ResendBring(m.Page);
     }
 
@@ -267,7 +271,7 @@ internal sealed partial class RackCore
         }
 
         foreach (var (order, _) in job.Waiters.Where(w => w.DeadlineNs <= _now).ToArray())
-            Done(order, RequestStatus.Unavailable, $"{Name(page)} could not be brought here within rcmp.request-timeout: {job.Why}.");
+            Done(order, RequestStatus.Unavailable, $"{Name(page)} could not be brought here yet: {job.Why}.");
         job.Waiters.RemoveAll(w => w.DeadlineNs <= _now);
         if (job.Waiters.Count == 0)
         {

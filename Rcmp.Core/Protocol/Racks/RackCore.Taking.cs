@@ -133,6 +133,7 @@ internal sealed partial class RackCore
 
         var by = e.HeldUpBy ?? "a guard";
         var tries = _heldUp.TryGetValue(page, out var before) ? before.Page.Tries + 1 : 1;
+        if (tries == 1) _fx.Log(RackLogLevel.Warning, $"{Name(page)} does not get quiet: held up by {by}. It stays where it is, and is tried again. See docs/failures/client-stopped.md.");
         _heldUp[page] = (new HeldUpPage(page, tries, by, taking.Order.Order.ToString()), _now);
         _over.Add((page, taking.Order.Attempt), true);
         StopTaking(page);
