@@ -5,7 +5,7 @@ using Rcmp.Regions;
 namespace Rcmp.Tests.Protocol;
 
 /// <summary>A directory shard alone, with three racks that the test plays.</summary>
-public class DirectoryShardTests : IShardEffects
+public partial class DirectoryShardTests : IShardEffects
 {
     private static readonly PageGeometry Geometry = new(4096);
     private static readonly ShardId Shard = new(0);

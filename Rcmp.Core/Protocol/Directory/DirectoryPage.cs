@@ -59,7 +59,7 @@ internal sealed partial class DirectoryShard
 
         public long HeatAskedNs { get; set; } = long.MinValue / 2;
 
-        /// <summary>How the last move ended, if that is newer than the decision.</summary>
+        /// <summary>How the last attempt at a move, or at freeing it, ended, if that is newer than the decision or the reason for it.</summary>
         public string? Outcome { get; set; }
 
         public int Failures { get; set; }

@@ -22,6 +22,7 @@ internal sealed partial class DirectoryShard
     private void BeginMove(Page page, RackId to, MoveReason reason)
     {
         page.Believed = default;
+        page.Outcome = null;
         _moves++;
         page.Move = new Move
         {
@@ -153,6 +154,8 @@ internal sealed partial class DirectoryShard
 
     private void StayAfterLeave(OrderAnswered m, Page page)
     {
+        // Before the move is ended: whoever has asked for the page is told this.
+        page.Outcome = $"the page stays: {m.Why}";
         EndMove(page, moved: false);
         if (m.Row.State != RowState.Resident)
         {
@@ -161,7 +164,7 @@ internal sealed partial class DirectoryShard
         }
 
         page.Epoch = m.Row.Epoch;
-        BackOff(page, $"the page stays: {m.Why}");
+        BackOff(page, page.Outcome);
         BecomeStable(page);
         if (m.Row.Unsettled) LookFor(page, all: true);
     }

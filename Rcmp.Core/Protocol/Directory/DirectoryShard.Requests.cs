@@ -89,7 +89,6 @@ internal sealed partial class DirectoryShard
         if (page.Phase == PagePhase.Looking || (page.Move is { Reason: MoveReason.Eviction } move && move.From == m.Owner.Rack)) return;
         if (page.Owner == m.Owner.Rack && page.NotBeforeNs <= _now && CanMoveTo(page, m.To) && page.Frees.Count == 0)
         {
-            page.Outcome = $"evicted from rack {m.Owner.Rack} to rack {m.To}";
             BeginMove(page, m.To, MoveReason.Eviction);
             return;
         }
@@ -123,16 +122,8 @@ internal sealed partial class DirectoryShard
         var heat = page is null ? [] : page.Heat.Select(h => new RackHeatValue(h.Rack, h.Heat));
         _fx.SendToRack(m.Asker.Rack, new LocateAnswered(
             m.Asker, m.Session, m.Request, status, why, m.Page, page?.Owner ?? RackId.None, page?.Epoch ?? default,
-            page?.Phase.ToString().ToLowerInvariant() ?? "", ValueList<RackHeatValue>.Of(heat), page is null ? "" : DecisionOf(page)));
+            page?.Phase.ToString().ToLowerInvariant() ?? "", ValueList<RackHeatValue>.Of(heat), page is null || status != RequestStatus.Ok ? "" : DecisionOf(page)));
     }
-
-    private static string DecisionOf(Page page) => (page.Decision, page.Outcome) switch
-    {
-        ({ } decision, { } outcome) => $"{decision}; {outcome}",
-        ({ } decision, null) => decision.ToString(),
-        (null, { } outcome) => outcome,
-        _ => "",
-    };
 
     private void OnHeatReport(HeatReport m)
     {
@@ -158,48 +149,5 @@ internal sealed partial class DirectoryShard
                 else if (isNews) ConsiderReaders(page);
             }
         }
-    }
-
-    private bool IsNear(RackHeat reader) => SwapPolicies.IsNear(_options.Policy, reader.Heat, reader.RemoteTimeNs, _moveCostNs, _options);
-
-    /// <summary>What a decision waited for is known now.</summary>
-    private void ConsiderReaders(Page page)
-    {
-        if (page.Phase != PagePhase.Stable) return;
-        foreach (var reader in page.Heat.Where(h => h.Rack != page.Owner && IsNear(h)).OrderByDescending(h => h.Heat).Select(h => h.Rack).ToArray())
-        {
-            if (ConsiderMove(page, reader, firstTouch: false)) break;
-        }
-    }
-
-    /// <summary>Decides, keeps the decision with its figures, and begins the move. True if it moves.</summary>
-    private bool ConsiderMove(Page page, RackId reader, bool firstTouch)
-    {
-        double? ownerHeat = null;
-        var readerHeat = 0.0;
-        var remoteTime = 0L;
-        var isNear = false;
-        foreach (var heat in page.Heat)
-        {
-            if (heat.Rack == page.Owner) ownerHeat = heat.Heat;
-            if (heat.Rack == reader) (readerHeat, remoteTime, isNear) = (heat.Heat, heat.RemoteTimeNs, IsNear(heat));
-        }
-
-        if (ownerHeat is null && isNear && _now - page.HeatAskedNs > _options.ResendMinNs && _racks.TryGetValue(page.Owner, out var view))
-        {
-            // An owner that nobody has used has not reported, and a shard that has just started has not heard what did not change since.
-            page.HeatAskedNs = _now;
-            _fx.SendToRack(page.Owner, new AskHeat(_shard, _term, new RackIncarnation(page.Owner, view.Generation), page.Id));
-        }
-
-        var resident = page.SinceNs < 0 ? long.MaxValue / 2 : _now - page.SinceNs;
-        var figures = new SwapFigures(page.Owner, reader, ownerHeat, readerHeat, remoteTime, _moveCostNs, resident, firstTouch);
-        var decision = SwapPolicies.Decide(_options.Policy, figures, _options);
-        page.Decision = decision;
-        if (!decision.Move || page.NotBeforeNs > _now || (page.HasWaiters && page.Frees.Count > 0) || !CanMoveTo(page, reader)) return false;
-        if (!firstTouch && _closed > 0 && _now - _closedSinceNs < _options.MovePaceNs) return false;
-        page.Outcome = null;
-        BeginMove(page, reader, MoveReason.Heat);
-        return true;
     }
 }

@@ -9,19 +9,30 @@ namespace Rcmp.Protocol;
 /// <param name="ReaderHeat">Its heat at the reader.</param>
 /// <param name="RemoteTimeNs">What the reader has spent on remote access to it since it last moved.</param>
 /// <param name="MoveCostNs">What a move costs, measured.</param>
-/// <param name="ResidentNs">How long it has been where it is.</param>
+/// <param name="ResidentNs">How long it has been where it is; <see cref="ResidentUnknown"/> if it was there before the shard knew it.</param>
 /// <param name="FirstTouch">The reader has asked for it.</param>
 internal readonly record struct SwapFigures(
-    RackId Owner, RackId Reader, double? OwnerHeat, double ReaderHeat, long RemoteTimeNs, long MoveCostNs, long ResidentNs, bool FirstTouch);
+    RackId Owner, RackId Reader, double? OwnerHeat, double ReaderHeat, long RemoteTimeNs, long MoveCostNs, long ResidentNs, bool FirstTouch)
+{
+    public const long ResidentUnknown = long.MaxValue / 2;
+}
 
-/// <summary>Move or stay, and why.</summary>
-internal readonly record struct SwapDecision(bool Move, string Rule, SwapFigures Figures)
+/// <summary>Move or stay, and why. A decision is made with every report of heat, and becomes text only when it is asked for.</summary>
+/// <param name="Move">To the reader.</param>
+/// <param name="Rule">Why.</param>
+/// <param name="Figures">What it was decided on.</param>
+/// <param name="Mark">If the rule is about one: its value.</param>
+internal readonly record struct SwapDecision(bool Move, string Rule, SwapFigures Figures, double? Mark = null)
 {
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{(Move ? $"move to rack {Figures.Reader}" : "stay")}: {Rule} (rack {Figures.Reader} heat {Figures.ReaderHeat:0.#}, rack {Figures.Owner} heat "
+        $"{(Move ? $"move to rack {Figures.Reader}" : "stay")}: {Rule}{(Mark is { } mark ? " = " + mark.ToString(CultureInfo.InvariantCulture) : "")} (rack {Figures.Reader} heat {Figures.ReaderHeat:0.#}, rack {Figures.Owner} heat "
         + $"{Figures.OwnerHeat?.ToString("0.#", CultureInfo.InvariantCulture) ?? "not reported"}, remote time {Figures.RemoteTimeNs / 1000.0:0.#} µs, "
-        + $"a move costs {Figures.MoveCostNs / 1000.0:0.#} µs, here for {Figures.ResidentNs / 1e6:0.#} ms)");
+        + $"a move costs {Figures.MoveCostNs / 1000.0:0.#} µs, here for {Resident})");
+
+    private string Resident => Figures.ResidentNs == SwapFigures.ResidentUnknown
+        ? "longer than the directory shard knows"
+        : string.Create(CultureInfo.InvariantCulture, $"{Figures.ResidentNs / 1e6:0.#} ms");
 }
 
 /// <summary>Direct IO or swap.</summary>
@@ -50,8 +61,8 @@ internal static class SwapPolicies
         : new(false, "a move costs more than the remote access so far", f);
 
     private static SwapDecision Watermark(in SwapFigures f, DirectoryOptions options) => f.ReaderHeat > options.Watermark
-        ? new(true, $"its heat passes rcmp.swap.watermark = {options.Watermark.ToString(CultureInfo.InvariantCulture)}", f)
-        : new(false, $"its heat is not above rcmp.swap.watermark = {options.Watermark.ToString(CultureInfo.InvariantCulture)}", f);
+        ? new(true, "its heat passes rcmp.swap.watermark", f, options.Watermark)
+        : new(false, "its heat is not above rcmp.swap.watermark", f, options.Watermark);
 
     /// <summary>Two racks that share a hot page must not play ping-pong.</summary>
     private static SwapDecision? Guarded(in SwapFigures f, DirectoryOptions options)
