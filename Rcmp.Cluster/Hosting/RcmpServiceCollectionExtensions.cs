@@ -43,11 +43,13 @@ public static class RcmpServiceCollectionExtensions
     }
 
     /// <summary>A singleton <see cref="IMemoryPool"/>: the one that <see cref="RcmpAkkaExtensions.WithRcmpClient"/> connects in the application's
-    /// actor system.</summary>
+    /// actor system. Call it after <c>AddAkka</c>: hosted services start in the order in which they were added, so those that come after it have
+    /// the pool; before <c>AddAkka</c>, it is there when all services have started. Without <c>WithRcmpClient</c> the start ends with a
+    /// <see cref="PoolConfigurationException"/>.</summary>
     public static IServiceCollection AddRcmpClientOfAkka(this IServiceCollection services) =>
-        services.AddPool((provider, _) => RcmpAkkaExtensions.PoolOf(provider.GetRequiredService<ActorSystem>()));
+        services.AddPool((provider, ct) => RcmpAkkaExtensions.PoolOf(provider.GetService<ActorSystem>(), ct));
 
-    private static IServiceCollection AddPool(this IServiceCollection services, Func<IServiceProvider, CancellationToken, Task<IMemoryPool>> connect)
+    private static IServiceCollection AddPool(this IServiceCollection services, Func<IServiceProvider, CancellationToken, Task<IMemoryPool>?> connect)
     {
         services.AddSingleton(provider => new PoolConnection(ct => connect(provider, ct)));
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<PoolConnection>());

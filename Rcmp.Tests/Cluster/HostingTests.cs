@@ -59,6 +59,48 @@ public sealed class HostingTests
     }
 
     [Fact]
+    public async Task AHostWhoseActorSystemConnectsNoPoolSaysSoAtItsStart()
+    {
+        var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders();
+        builder.Services.AddAkka("app", akka => akka.WithRemoting("127.0.0.1", 0));
+        builder.Services.AddRcmpClientOfAkka();
+        Assert.Contains("WithRcmpClient", await FailureOfStartAsync(builder));
+    }
+
+    [Fact]
+    public async Task AHostWithoutAnActorSystemSaysThatItConnectsNoPool()
+    {
+        var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders();
+        builder.Services.AddRcmpClientOfAkka();
+        Assert.Contains("AddAkka", await FailureOfStartAsync(builder));
+    }
+
+    [Fact]
+    public async Task AnActorSystemThatIsAddedAfterThePoolsRegistrationHoldsUpNothing()
+    {
+        await using var cluster = await TestCluster.StartAsync(racks: 1);
+        var rack = cluster.ClientOptions(0).Rack;
+        var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders();
+        builder.Services.AddRcmpClientOfAkka();
+        builder.Services.AddAkka("app", akka => akka.WithRemoting("127.0.0.1", 0).WithRcmpClient(options => options.Rack = rack));
+        using var host = builder.Build();
+        await host.StartAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        await UseAsync(host.Services.GetRequiredService<IMemoryPool>());
+        await host.StopAsync();
+    }
+
+    private static async Task<string> FailureOfStartAsync(HostApplicationBuilder builder)
+    {
+        using var host = builder.Build();
+        var failure = await Assert.ThrowsAsync<PoolConfigurationException>(() => host.StartAsync().WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.DoesNotContain('\n', failure.Message);
+        return failure.Message;
+    }
+
+    [Fact]
     public async Task APoolInsideTheProcessNeedsNoCluster()
     {
         await using var pool = await RcmpPool.StartEmbeddedAsync(new EmbeddedPoolOptions { Racks = 2, RegionSize = 16 << 20 });

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Rcmp.Tests.Samples;
 
-/// <summary>An actor that keeps its words in the pool, in an actor system of the application's own: <c>WithRcmpClient</c>.</summary>
+/// <summary>An actor that keeps its words in the pool, in an actor system of the application's own: <c>WithRcmpClient</c> connects there, <c>AddRcmpClientOfAkka</c> has the pool injected.</summary>
 internal static class AkkaSample
 {
     /// <param name="rack">Host and port of the rack daemon on this machine, as in <c>rcmp.client.rack</c>.</param>
@@ -17,13 +17,20 @@ internal static class AkkaSample
         builder.Services.AddAkka("app", akka => akka
             .WithRemoting("127.0.0.1", 0)
             .WithRcmpClient(options => options.Rack = rack));
+        builder.Services.AddRcmpClientOfAkka();
+        builder.Services.AddSingleton<Words>();
         using var host = builder.Build();
         await host.StartAsync();
-        var system = host.Services.GetRequiredService<ActorSystem>();
-        var keeper = system.ActorOf(Props.Create(() => new Keeper(system.GetRcmpPool())));
-        var answer = await keeper.Ask<string>("pooled", TimeSpan.FromSeconds(30));
+        var answer = await host.Services.GetRequiredService<Words>().KeepAsync("pooled");
         await host.StopAsync();
         return answer;
+    }
+
+    private sealed class Words(ActorSystem system, IMemoryPool pool)
+    {
+        private readonly IActorRef _keeper = system.ActorOf(Props.Create(() => new Keeper(pool)));
+
+        public Task<string> KeepAsync(string words) => _keeper.Ask<string>(words, TimeSpan.FromSeconds(30));
     }
 
     private sealed class Keeper : ReceiveActor
