@@ -1,4 +1,5 @@
 using Rcmp.Tests.Cluster;
+using Rcmp.Tests.Hosts;
 
 namespace Rcmp.Tests.Samples;
 
@@ -11,5 +12,7 @@ public sealed class SampleTests
         var rack = cluster.ClientOptions(0).Rack;
         Assert.Equal(3ul, await HostedSample.RunAsync(rack));
         Assert.Equal("pooled", await AkkaSample.RunAsync(rack));
+        using var configuration = new TemporaryFile($"rcmp.pool.id = \"{cluster.PoolId}\"\nrcmp.client.rack = \"{rack}\"\n");
+        Assert.Equal(42ul, await ConnectSample.RunAsync(rack, configuration.Path));
     }
 }
