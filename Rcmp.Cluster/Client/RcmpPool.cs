@@ -34,7 +34,8 @@ public static class RcmpPool
     /// <summary>As <see cref="ConnectAsync(RcmpClientOptions, CancellationToken)"/>, with the options of a HOCON file.</summary>
     public static Task<IMemoryPool> ConnectAsync(string path, CancellationToken ct = default) => ConnectAsync(RcmpClientOptions.Load(path), ct);
 
-    /// <summary>Starts a pool inside this process: for tests, samples, and applications that want the API without a cluster.</summary>
+    /// <summary>Starts a pool inside this process: for tests, samples, and applications that want the API without a cluster. Where <c>/dev/shm</c> is too
+    /// small for its regions they are files in the temporary directory, slower at first touch: that is logged, and <see cref="PoolInfo.RegionPath"/> of <see cref="IMemoryPool.Info"/> tells.</summary>
     public static async Task<IMemoryPool> StartEmbeddedAsync(EmbeddedPoolOptions? options = null, CancellationToken ct = default)
     {
         options ??= new EmbeddedPoolOptions();

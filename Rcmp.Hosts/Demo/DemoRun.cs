@@ -21,7 +21,7 @@ internal sealed class DemoRun(DemoInput input, IDemoView view)
 
     public async Task<DemoResult> RunAsync(CancellationToken ct)
     {
-        var (stored, mismatches, swaps) = await UsePoolAsync(ct);
+        var (stored, mismatches, swaps, region) = await UsePoolAsync(ct);
         // Told only now that everything was taken down: the summary says so.
         var result = new DemoResult
         {
@@ -37,11 +37,11 @@ internal sealed class DemoRun(DemoInput input, IDemoView view)
             ElapsedSeconds = Math.Round(_clock.Elapsed.TotalSeconds, 2),
         };
         view.Say("");
-        DemoSummary.Tell(view, result, _rows, mismatches);
+        DemoSummary.Tell(view, result, _rows, mismatches, region);
         return result;
     }
 
-    private async Task<(IReadOnlyList<StoredFile> Stored, IReadOnlyList<string> Mismatches, long Swaps)> UsePoolAsync(CancellationToken ct)
+    private async Task<(IReadOnlyList<StoredFile> Stored, IReadOnlyList<string> Mismatches, long Swaps, string Region)> UsePoolAsync(CancellationToken ct)
     {
         var directory = Path.Combine(Path.GetTempPath(), $"rcmp-demo-{Environment.ProcessId}");
         var options = new LocalClusterOptions { Directory = directory, Racks = Racks, RegionSize = RegionSize(), PageSize = PageSize, TimingProfile = "fast", Ephemeral = true };
@@ -54,9 +54,10 @@ internal sealed class DemoRun(DemoInput input, IDemoView view)
         view.Say("");
         var stored = await StoreAsync(writer, ct);
         var mismatches = await VerifyAsync(reader, stored, ct);
-        if (mismatches.Count > 0) return (stored, mismatches, 0);
+        var region = cluster.Racks[0].Node.RegionPath!;
+        if (mismatches.Count > 0) return (stored, mismatches, 0, region);
         view.Say("");
-        return (stored, mismatches, await HeatAsync(writer, reader, cluster, ct));
+        return (stored, mismatches, await HeatAsync(writer, reader, cluster, ct), region);
     }
 
     /// <summary>Room for the files and the workload's pages in one rack, and some more, so that the hot ones fit into the other.</summary>

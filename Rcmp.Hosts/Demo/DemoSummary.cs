@@ -1,12 +1,18 @@
 using System.Globalization;
 using Rcmp.Hosts.Cli;
+using Rcmp.Runtime;
 
 namespace Rcmp.Hosts.Demo;
 
 /// <summary>Says at the end what was seen.</summary>
 internal static class DemoSummary
 {
-    public static void Tell(IDemoView view, DemoResult result, IReadOnlyList<DemoRow> rows, IReadOnlyList<string> mismatches)
+    /// <param name="view">Hears it.</param>
+    /// <param name="result">What was measured.</param>
+    /// <param name="rows">Of the workload.</param>
+    /// <param name="mismatches">Files that came back changed.</param>
+    /// <param name="region">Where a rack's region was.</param>
+    public static void Tell(IDemoView view, DemoResult result, IReadOnlyList<DemoRow> rows, IReadOnlyList<string> mismatches, string region)
     {
         if (mismatches.Count > 0)
         {
@@ -22,8 +28,12 @@ internal static class DemoSummary
                 + (result.RackHitP50Ns > 0 && result.DirectIoP50Ns > 0 ? $": {Counts.Short((double)result.DirectIoP50Ns / result.RackHitP50Ns)} times as long." : "."));
         }
         view.Say($"  All of it is gone again: no process, no shared memory, no file is left. {result.ElapsedSeconds.ToString("0.0", CultureInfo.InvariantCulture)} s.");
-        view.Say("  Here /dev/shm stood in for CXL memory, and tcp on this machine for RDMA. To go on: ./rcmp up, then ./rcmp shell.");
+        view.Say($"  Here {Memory(region)} stood in for CXL memory, and tcp on this machine for RDMA. To go on: ./rcmp up, then ./rcmp shell.");
     }
+
+    /// <summary>What the regions were made of. Their directory is gone by now.</summary>
+    private static string Memory(string region) =>
+        RegionFiles.IsInSharedMemory(region) ? RegionFiles.SharedMemory : $"files in {Path.GetDirectoryName(Path.GetDirectoryName(region))}";
 
     private static string Percent(DemoRow row) => (row.HitShare * 100).ToString("0", CultureInfo.InvariantCulture) + " %";
 }

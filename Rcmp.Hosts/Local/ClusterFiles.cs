@@ -50,7 +50,7 @@ internal static class ClusterFiles
     private static string[] PlaceRegions(LocalClusterOptions options, Action<string> say)
     {
         var needed = options.RegionSize.Bytes * options.Racks + SharedMemorySlack;
-        var free = Directory.Exists(RegionFiles.SharedMemory) ? new DriveInfo(RegionFiles.SharedMemory).AvailableFreeSpace : 0;
+        var free = RegionFiles.FreeBytes(RegionFiles.SharedMemory);
         var shared = RegionFiles.HasRoom(RegionFiles.SharedMemory, needed);
         if (!shared)
             say($"{RegionFiles.SharedMemory} has {new ByteSize(free).ToShortString()} free, {new ByteSize(needed).ToShortString()} are needed: the regions are files in {options.Directory} (slower at first touch, and written back to disk)");

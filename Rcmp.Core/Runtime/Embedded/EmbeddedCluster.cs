@@ -39,8 +39,8 @@ internal sealed partial class EmbeddedCluster : IDisposable
         options.Validate();
         _options = options;
         _places = places ?? new EmbeddedPlaces();
-        _log = (loggers ?? NullLoggerFactory.Instance).CreateLogger("Rcmp.Embedded");
-        _directory = options.Directory ?? RegionFiles.PickDirectory(options.RegionSize * options.Racks);
+        _log = (loggers ?? options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Rcmp.Embedded");
+        _directory = options.Directory ?? PickDirectory();
         _dispatcher = new EmbeddedDispatcher(_log, Tick);
         _shardEffects = [.. Enumerable.Range(0, Shards).Select(i => new ShardEffects(this, new ShardId(i)))];
         _masterEffects = new MasterEffects(this);
@@ -86,6 +86,14 @@ internal sealed partial class EmbeddedCluster : IDisposable
         var host = RackHost.Start(RackOptions(path, regionId, index), _fabric, _log);
         host.Attach(new Transport(this, $"embedded-{index}"));
         return host;
+    }
+
+    private string PickDirectory()
+    {
+        var needed = _options.RegionSize * _options.Racks;
+        var directory = RegionFiles.PickDirectory(needed);
+        if (directory != RegionFiles.SharedMemory) EmbeddedLog.RegionsAreFiles(_log, RegionFiles.SharedMemory, needed, directory);
+        return directory;
     }
 
     private bool IsDevice(int rack) => rack == 0 && _places.Device is not null;

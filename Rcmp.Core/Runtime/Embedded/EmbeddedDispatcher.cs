@@ -81,4 +81,7 @@ internal static partial class EmbeddedLog
 
     [LoggerMessage(1101, LogLevel.Critical, "An invariant of the embedded pool is broken: {Message}")]
     public static partial void Fatal(ILogger log, string message);
+
+    [LoggerMessage(1102, LogLevel.Warning, "{SharedMemory} has no room for the {Bytes} bytes of the embedded pool's regions: they are files in {Directory}, slower at first touch, and written back to disk.")]
+    public static partial void RegionsAreFiles(ILogger log, string sharedMemory, long bytes, string directory);
 }

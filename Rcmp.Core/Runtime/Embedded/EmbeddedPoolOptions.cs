@@ -16,7 +16,7 @@ public sealed record EmbeddedPoolOptions
     public int PageSize { get; init; } = 4096;
 
     /// <summary>Where the regions' files are created; they are removed when the pool is disposed. Default: <c>/dev/shm</c>, or the
-    /// temporary directory where that is too small.</summary>
+    /// temporary directory where that is too small, which is logged; <see cref="PoolInfo.RegionPath"/> tells.</summary>
     public string? Directory { get; init; }
 
     /// <summary>When pages move to where they are used. Default adaptive.</summary>
@@ -24,6 +24,9 @@ public sealed record EmbeddedPoolOptions
 
     /// <summary>How long a call waits for a page before it fails. Default 10 s.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Where the pool logs; null logs nothing.</summary>
+    public Microsoft.Extensions.Logging.ILoggerFactory? LoggerFactory { get; init; }
 
     internal void Validate()
     {
