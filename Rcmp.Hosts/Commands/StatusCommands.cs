@@ -25,17 +25,18 @@ internal sealed class StatusCommand : RcmpCommand
         await using var _ = monitor;
         var status = await monitor.StatusAsync(ct);
         if (context.Get(_json)) JsonOutput.Write(context.Out, StatusReport.Of(status));
-        else Print(context.Out, status, cluster);
+        else Print(context.Out, status, cluster, context.Verbose);
         return ExitCodes.Done;
     }
 
-    private static void Print(TextWriter writer, PoolStatusAnswered status, LocalCluster? cluster)
+    private static void Print(TextWriter writer, PoolStatusAnswered status, LocalCluster? cluster, bool verbose)
     {
         writer.WriteLine($"pool {status.PoolId}, pages of {new ByteSize(status.PageSize)}, {status.DirectoryShards} directory shards, master {(status.Master.Length == 0 ? "none" : status.Master)}");
         foreach (var line in PlainTable.Lines(StatusRows.Titles, [.. status.Racks.Select(r => StatusRows.Of(r, NameOf(r, cluster)))])) writer.WriteLine(line);
         foreach (var rack in status.Racks)
         {
             if (rack.Why.Length > 0) writer.WriteLine($"rack {rack.Rack}: {rack.Why}");
+            foreach (var line in verbose ? StatusRows.SessionsOf(rack) : []) writer.WriteLine(line);
             foreach (var page in rack.HeldUp) writer.WriteLine($"rack {rack.Rack}: page {page.Page} cannot move: {page.Why}, held up by {page.By} ({page.Tries} tries)");
         }
         foreach (var node in cluster?.Nodes.Where(n => n.Running is null) ?? []) writer.WriteLine($"{node.Name} does not run; its log is {node.LogPath}");
@@ -107,6 +108,10 @@ internal static class StatusRows
         Number(rack.Sessions.Count), rack.Heat.ToString("0.#", CultureInfo.InvariantCulture), Number(rack.MovedIn), rack.Address[(rack.Address.LastIndexOf('@') + 1)..],
     ];
 
+    /// <summary>Who has the rack's sessions, the oldest first.</summary>
+    public static IEnumerable<string> SessionsOf(RackReport rack) => rack.Sessions.OrderByDescending(s => s.AgeNs).Select(s =>
+        $"rack {rack.Rack}: session of {Printable.Line(s.Client)}, process {Number(s.ProcessId)}, for {Latency.Short(s.AgeNs)}{(s.Ready ? "" : ", not in use yet")}");
+
     public static List<string[]> Of(PoolStatusAnswered status) => [.. status.Racks.Select(r => Of(r, ""))];
 
     private static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);
@@ -122,13 +127,17 @@ internal sealed record StatusReport(string PoolId, long PageSize, IReadOnlyList<
 /// <summary>A rack in <see cref="StatusReport"/>.</summary>
 internal sealed record StatusRack(
     int Id, string State, string? Why, long Generation, long FramesTotal, long FramesFree, long FramesReserved, long Pages, int Sessions, double Heat, long MovedIn,
-    string Address, string FabricAddress, string RegionPath, IReadOnlyList<StatusHeldUp> HeldUp)
+    string Address, string FabricAddress, string RegionPath, IReadOnlyList<StatusHeldUp> HeldUp, IReadOnlyList<StatusSession> SessionList)
 {
     public static StatusRack Of(RackReport rack) => new(
         rack.Rack.Value, rack.State, rack.Why.Length == 0 ? null : rack.Why, (long)rack.Generation.Value, rack.FramesTotal, rack.FramesFree, rack.FramesReserved,
         rack.Resident, rack.Sessions.Count, rack.Heat, rack.MovedIn, rack.Address, rack.FabricAddress, rack.RegionPath,
-        [.. rack.HeldUp.Select(h => new StatusHeldUp(h.Page.ToString(), h.Tries, h.By, h.Why))]);
+        [.. rack.HeldUp.Select(h => new StatusHeldUp(h.Page.ToString(), h.Tries, h.By, h.Why))],
+        [.. rack.Sessions.OrderByDescending(s => s.AgeNs).Select(s => new StatusSession(s.Client, s.ProcessId, s.AgeNs))]);
 }
+
+/// <summary>A connected client.</summary>
+internal sealed record StatusSession(string Client, uint Process, long AgeNs);
 
 /// <summary>A page that does not get quiet.</summary>
 internal sealed record StatusHeldUp(string Page, int Tries, string By, string Why);

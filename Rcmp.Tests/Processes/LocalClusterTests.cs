@@ -31,7 +31,7 @@ public sealed class LocalClusterTests
         var status = await directory.RunAsync("status --json");
         using var json = JsonDocument.Parse(status.Out);
         Assert.Equal(2, json.RootElement.GetProperty("racks").GetArrayLength());
-        foreach (var name in new[] { "id", "state", "framesTotal", "framesFree", "framesReserved", "sessions", "heat", "address" })
+        foreach (var name in new[] { "id", "state", "framesTotal", "framesFree", "framesReserved", "sessions", "heat", "address", "sessionList" })
             Assert.True(json.RootElement.GetProperty("racks")[0].TryGetProperty(name, out _), name);
         foreach (var name in new[] { "poolId", "pageSize", "directoryShards", "master" }) Assert.True(json.RootElement.TryGetProperty(name, out _), name);
 
