@@ -49,7 +49,7 @@ internal sealed record NodeOptions
 
     public PageGeometry Geometry => new(PageSize);
 
-    public PoolSettings Settings => new(PoolId, PageSize, DirectoryShards, RegionLayout.FormatVersion);
+    public PoolSettings Settings => new(PoolId, PageSize, DirectoryShards, RegionLayout.FormatVersion, Policy);
 
     public DirectoryOptions ToDirectory() => new()
     {

@@ -174,7 +174,7 @@ internal abstract class Codec
         private static object? Missing(Type member) =>
             member.IsGenericType && member.GetGenericTypeDefinition() == typeof(ValueList<>)
                 ? member.GetField(nameof(ValueList<int>.Empty))!.GetValue(null)
-                : member == typeof(string) ? "" : member.IsValueType ? RuntimeHelpers.GetUninitializedObject(member) : null;
+                : member == typeof(string) ? "" : member.IsValueType && Nullable.GetUnderlyingType(member) is null ? RuntimeHelpers.GetUninitializedObject(member) : null;
     }
 
     /// <summary>In the order of declaration, which is that of the constructor's parameters.</summary>

@@ -146,6 +146,8 @@ internal static class ProtocolTypes
         (null, typeof(PageSpan)),
         (null, typeof(GrantRun)),
         (null, typeof(ValueList<GrantRun>)),
+
+        (null, typeof(SwapPolicy)),
     ];
 
     private static readonly FrozenDictionary<Type, string> Manifests =

@@ -93,6 +93,22 @@ public sealed class SerializerTests
     }
 
     [Fact]
+    public void WhatAnOlderSenderDidNotKnowAndMayBeMissingIsMissing()
+    {
+        // The pool's settings are a part of their own; their last member is a byte that says that there is a policy, and a byte with it.
+        var settings = new PoolSettings(Guid.Empty, 4096, 64, 1, SwapPolicy.Swap);
+        var message = new RegisterRack(Guid.Empty, new RackId(1), new Generation(1), "", settings, 0, ValueList<RosterEntry>.Empty, 1, 1, 1);
+        var bytes = PoolSerializer.Encode(message);
+        var part = sizeof(int) + 16 + 3;
+        var length = bytes[part];
+        var end = part + sizeof(int) + length;
+        byte[] older = [.. bytes[..(end - 2)], .. bytes[end..]];
+        older[0] -= 2;
+        older[part] -= 2;
+        Assert.Equal(message with { Settings = settings with { Policy = null } }, PoolSerializer.Decode(older, "mr"));
+    }
+
+    [Fact]
     public void AWindowOfReferencesTakesLittleRoom()
     {
         var first = new PageId((2UL << 40) + 4096);

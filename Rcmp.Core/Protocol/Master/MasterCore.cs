@@ -26,6 +26,8 @@ internal sealed class MasterCore(MasterOptions options)
         public long PagesUsed { get; set; }
 
         public long HeardNs { get; set; }
+
+        public SwapPolicy? Policy { get; set; }
     }
 
     /// <summary>The roster as known.</summary>
@@ -199,11 +201,32 @@ internal sealed class MasterCore(MasterOptions options)
         if (!_members.TryGetValue(m.Rack, out var member)) _members[m.Rack] = member = new Member();
         (member.Generation, member.HeardNs) = (m.Generation, nowNs);
         (member.FramesTotal, member.FramesFree, member.PagesUsed) = (m.FramesTotal, m.FramesFree, m.PagesUsed);
+        WarnOfPolicy(m, member, effects);
         _promised.Remove(m.RegionId);
         var entry = new RosterEntry(m.Rack, m.RegionId, m.Generation, m.NodeAddress, false);
         if (!Roster.Entries.Contains(entry)) SetEntry(entry);
         ContinueDrain(m.Rack, effects);
     }
+
+    /// <summary>Once for each policy that a rack comes with: it registers again and again. No reason to refuse it: no data is at stake.</summary>
+    private void WarnOfPolicy(RegisterRack m, Member member, IMasterEffects effects)
+    {
+        var before = member.Policy;
+        member.Policy = m.Settings.Policy;
+        if (m.Settings.Policy is not { } policy || policy == before || _settings?.Policy is not { } pool || policy == pool) return;
+        effects.Log(
+            RackLogLevel.Warning,
+            $"Rack {m.Rack} at {m.NodeAddress} has another rcmp.swap.policy than this master, {NameOf(policy)} instead of {NameOf(pool)}: "
+            + "whose policy moves a page depends on the node where its directory shard runs. Give all masters and racks the same.");
+    }
+
+    /// <summary>As a configuration has it.</summary>
+    private static string NameOf(SwapPolicy policy) => policy switch
+    {
+        SwapPolicy.DirectIo => "direct-io",
+        SwapPolicy.RdmaOnly => "rdma-only",
+        _ => policy.ToString().ToLowerInvariant(),
+    };
 
     private void SetEntry(RosterEntry entry)
     {

@@ -1,7 +1,12 @@
 namespace Rcmp.Protocol.Messages;
 
 /// <summary>What all members of a pool must agree on.</summary>
-internal sealed record PoolSettings(Guid PoolId, int PageSize, int Shards, uint FormatVersion);
+/// <param name="PoolId">Names the pool.</param>
+/// <param name="PageSize">Bytes per page.</param>
+/// <param name="Shards">Of the directory.</param>
+/// <param name="FormatVersion">Of the region.</param>
+/// <param name="Policy">When pages move: members that differ are warned of, not refused. Null: not told.</param>
+internal sealed record PoolSettings(Guid PoolId, int PageSize, int Shards, uint FormatVersion, SwapPolicy? Policy = null);
 
 /// <summary>Rack to master, at start, after a fail-over and regularly: here I am.</summary>
 /// <param name="RegionId">Names the region for ever.</param>
