@@ -26,6 +26,7 @@ internal sealed class CommandTree
         root.Add(tree.Verbose);
         root.Add(tree.NoColor);
         root.Add(new DemoCommand());
+        root.Add(new TestCommand());
         root.Add(new UpCommand());
         root.Add(new DownCommand());
         root.Add(new StatusCommand());
