@@ -12,7 +12,7 @@ internal static class SharedOptions
 
     public static Option<string?> Config() => Text("--config", "FILE", "The HOCON file.");
 
-    public static Option<string?> Directory() => Text("--dir", "DIR", "The local cluster's directory (default: the one that 'rcmp up' without --dir uses).");
+    public static Option<string?> Directory() => Text("--dir", "DIR", "The local cluster's directory (default: that of the cluster which 'rcmp up' started last).");
 
     public static Option<string?> Policy() => Choice("--policy", "When pages move: rcmp.swap.policy (default adaptive).", PolicyNames);
 

@@ -32,7 +32,7 @@ internal sealed class ClientTarget
         var rack = (int)(context.Get(_rack) ?? 0);
         var configuration = cluster.ClientConfiguration(rack);
         if (cluster.Racks[rack].Running is null)
-            throw CommandException.Unreachable($"{cluster.Racks[rack].Name} of the cluster in {cluster.Directory} does not run: 'rcmp up' starts it, 'rcmp logs' says why it ended");
+            throw CommandException.Unreachable($"{cluster.Racks[rack].Name} of the cluster in {cluster.Directory} does not run: '{cluster.StartedBy}' starts it, 'rcmp logs' says why it ended");
         return configuration;
     }
 

@@ -25,7 +25,7 @@ internal sealed class LogsCommand : RcmpCommand
 
     public override async Task<int> RunAsync(CommandContext context, CancellationToken ct)
     {
-        var directory = Path.GetFullPath(context.Get(_directory) ?? LocalClusterOptions.DefaultDirectory);
+        var directory = Path.GetFullPath(context.Get(_directory) ?? LastCluster.Directory);
         // The logs outlive the cluster, so the files are asked and not its manifest.
         var names = Directory.Exists(directory) ? Directory.GetFiles(directory, "*.log").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal).ToList() : [];
         if (names.Count == 0) throw CommandException.Unreachable($"there are no logs in {directory}: 'rcmp up' starts a cluster");

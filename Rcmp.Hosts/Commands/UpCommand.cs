@@ -13,7 +13,7 @@ internal sealed class UpCommand : RcmpCommand
     private readonly Option<ByteSize?> _regionSize = SharedOptions.Size("--region-size", "Memory of each rack (default 256MiB).");
     private readonly Option<ByteSize?> _pageSize = SharedOptions.Size("--page-size", "The pool's page size, a power of two from 4KiB to 2MiB (default 4KiB).");
     private readonly Option<string?> _policy = SharedOptions.Policy();
-    private readonly Option<string?> _directory = SharedOptions.Directory();
+    private readonly Option<string?> _directory = SharedOptions.Text("--dir", "DIR", "The cluster's directory (default: rcmp/default in $XDG_STATE_HOME or ~/.local/state).");
     private readonly Option<bool> _detach = new("--detach") { Description = "Return when the cluster serves; 'rcmp down' stops it. Without it, the cluster runs until Ctrl-C." };
 
     public UpCommand()
@@ -37,12 +37,25 @@ internal sealed class UpCommand : RcmpCommand
         options.Validate();
         await using var cluster = LocalCluster.Prepare(options, context.Out.WriteLine);
         await cluster.StartAsync(context.Out.WriteLine, ct);
+        Remember(cluster, context);
         context.Out.WriteLine($"pool {cluster.Manifest.PoolId} is up in {cluster.Directory}");
         var at = context.Has(_directory) ? $" --dir {context.Get(_directory)}" : "";
         context.Out.WriteLine($"next: rcmp status{at} · rcmp shell --rack 0{at} · rcmp logs{at} · " + (options.Detached ? $"rcmp down{at}" : "Ctrl-C takes it down"));
         context.Out.Flush();
         if (options.Detached) return ExitCodes.Done;
         return await WatchAsync(cluster, context, ct);
+    }
+
+    private static void Remember(LocalCluster cluster, CommandContext context)
+    {
+        try
+        {
+            LastCluster.Record(cluster.Directory);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            context.Error.WriteLine($"commands will not find this cluster without --dir {cluster.Directory}: {Failures.OneLine(e)}");
+        }
     }
 
     private static async Task<int> WatchAsync(LocalCluster cluster, CommandContext context, CancellationToken ct)
@@ -56,6 +69,7 @@ internal sealed class UpCommand : RcmpCommand
         }
         context.Out.WriteLine("taking the cluster down");
         await cluster.StopAsync(false);
+        LastCluster.Forget(cluster.Directory);
         return ExitCodes.Done;
     }
 }
@@ -77,6 +91,7 @@ internal sealed class DownCommand : RcmpCommand
         var cluster = LocalCluster.Open(context.Get(_directory));
         var running = cluster.Nodes.Count(n => n.Running is not null);
         await cluster.StopAsync(context.Get(_keep));
+        LastCluster.Forget(cluster.Directory);
         context.Out.WriteLine($"stopped {running} of {cluster.Nodes.Count} nodes in {cluster.Directory}; " + (context.Get(_keep) ? "the regions are kept" : "the regions are removed"));
         return ExitCodes.Done;
     }

@@ -33,6 +33,9 @@ internal sealed class LocalCluster : IAsyncDisposable
 
     public IReadOnlyList<NodeProcess> Racks => [.. Nodes.Where(n => n.Node.Role == "rack")];
 
+    /// <summary>What starts it again: an 'rcmp up' alone would start another if it is not the one in the default directory.</summary>
+    public string StartedBy => Directory == LocalClusterOptions.DefaultDirectory ? "rcmp up" : $"rcmp up --dir {Directory}";
+
     public bool IsRunning => Nodes.Any(n => n.Running is not null);
 
     /// <summary>Writes the files of a new cluster, or takes up the regions that <c>down --keep</c> left. Nothing runs yet.</summary>
@@ -63,10 +66,10 @@ internal sealed class LocalCluster : IAsyncDisposable
         return new LocalCluster(options.Directory, ClusterFiles.Write(options, poolId, say), options.Detached, options.Network);
     }
 
-    /// <summary>The cluster of a directory, running or not.</summary>
+    /// <summary>The cluster of a directory, running or not; without one, that which <c>up</c> started last.</summary>
     public static LocalCluster Open(string? directory)
     {
-        var path = Path.GetFullPath(directory ?? LocalClusterOptions.DefaultDirectory);
+        var path = Path.GetFullPath(directory ?? LastCluster.Directory);
         var manifest = ClusterManifest.Read(path)
             ?? throw CommandException.Unreachable($"no local cluster in {path}: 'rcmp up' starts one" + (directory is null ? ", --dir names another place" : ""));
         return new LocalCluster(path, manifest, true);

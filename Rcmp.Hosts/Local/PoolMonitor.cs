@@ -35,7 +35,7 @@ internal sealed class PoolMonitor(IReadOnlyList<NodeAddress> nodes, string host 
         {
             if (node.Running is not null && NodeAddress.TryParse(node.Node.Address, out var address)) nodes.Add(address);
         }
-        return nodes.Count > 0 ? new PoolMonitor(nodes, cluster.Network is null ? "127.0.0.1" : LinkNetwork.Observer) : throw CommandException.Unreachable($"no node of the cluster in {cluster.Directory} runs: 'rcmp up' starts it");
+        return nodes.Count > 0 ? new PoolMonitor(nodes, cluster.Network is null ? "127.0.0.1" : LinkNetwork.Observer) : throw CommandException.Unreachable($"no node of the cluster in {cluster.Directory} runs: '{cluster.StartedBy}' starts it");
     }
 
     public async Task<PoolStatusAnswered> StatusAsync(CancellationToken ct)
