@@ -43,6 +43,9 @@ internal static class ClusterFiles
 
     public static string ReadyFileOf(string directory, string name) => Path.Combine(directory, name + ".ready");
 
+    /// <summary>How the names of a cluster's files in /dev/shm begin. It follows from the directory, so that a cluster that starts again there finds its regions.</summary>
+    public static string SharedNameOf(string directory) => "rcmp-" + XxHash32.HashToUInt32(Encoding.UTF8.GetBytes(directory)).ToString("x8", CultureInfo.InvariantCulture);
+
     private static string HostOf(LocalClusterOptions options, string node) => options.Network?.HostOf(node) ?? "127.0.0.1";
 
     private static string Address(LocalClusterOptions options, string node, int port) => string.Create(CultureInfo.InvariantCulture, $"{HostOf(options, node)}:{port}");
@@ -54,9 +57,8 @@ internal static class ClusterFiles
         var shared = RegionFiles.HasRoom(RegionFiles.SharedMemory, needed);
         if (!shared)
             say($"{RegionFiles.SharedMemory} has {new ByteSize(free).ToShortString()} free, {new ByteSize(needed).ToShortString()} are needed: the regions are files in {options.Directory} (slower at first touch, and written back to disk)");
-        var tag = XxHash32.HashToUInt32(Encoding.UTF8.GetBytes(options.Directory)).ToString("x8", CultureInfo.InvariantCulture);
         return [.. Enumerable.Range(0, options.Racks).Select(i => shared
-            ? Path.Combine(RegionFiles.SharedMemory, string.Create(CultureInfo.InvariantCulture, $"rcmp-{tag}-rack{i}"))
+            ? Path.Combine(RegionFiles.SharedMemory, string.Create(CultureInfo.InvariantCulture, $"{SharedNameOf(options.Directory)}-rack{i}"))
             : Path.Combine(options.Directory, string.Create(CultureInfo.InvariantCulture, $"rack{i}.region")))];
     }
 
