@@ -47,9 +47,25 @@ internal sealed class RegionCreateCommand : RcmpCommand
             Force = context.Get(_force),
         };
         if (!options.Force && HoldsRegion(path)) throw CommandException.Usage($"{path} holds a region already: --force formats it anew, and all its pages are lost");
-        var layout = Region.Create(path, options);
+        var layout = Create(path, options);
         context.Out.WriteLine($"{path}: region {layout.RegionId} of pool {layout.PoolId}, {new ByteSize(layout.RegionBytes)}, {layout.FrameCount} frames of {new ByteSize(layout.PageSize)}");
         return Task.FromResult(ExitCodes.Done);
+    }
+
+    /// <summary>A region that is too small for its tables may be so for the sake of an option other than its size.</summary>
+    private static RegionLayout Create(string path, RegionCreateOptions options)
+    {
+        try
+        {
+            return Region.Create(path, options);
+        }
+        catch (RegionOptionsException tooSmall) when (options.SizeBytes > 0 && PageGeometry.IsValidPageSize(options.PageSizeBytes) && options.SessionCount + options.SlotsPerSession > 0)
+        {
+            List<string> given = [];
+            if (options.SessionCount > 0) given.Add($"--sessions ({options.SessionCount - 1})");
+            if (options.SlotsPerSession > 0) given.Add($"--guard-slots ({options.SlotsPerSession})");
+            throw CommandException.Usage($"{tooSmall.Message} Or lower {string.Join(" or ", given)}.");
+        }
     }
 
     private static Guid? ParsePool(ArgumentResult result)

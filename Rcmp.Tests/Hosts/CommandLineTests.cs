@@ -37,6 +37,8 @@ public sealed class CommandLineTests
         var text = string.Join('\n', [.. rows, .. section]);
         Assert.True(text.Length > 0, $"{reference} has no row of `{path}`");
         Assert.All(command.Options.Where(o => !o.Hidden && !o.Recursive && o is not System.CommandLine.Help.HelpOption), option => Assert.Matches($@"{option.Name}(?![\w-])", text));
+        // Behind the command's name, and not the value of an option.
+        Assert.All(command.Arguments.Where(a => !a.Hidden), argument => Assert.Matches($@"`{path} [^`]*(?<!--[\w-]+ |\w){argument.Name}(?!\w)", text));
     }
 
     [Theory]
@@ -51,6 +53,8 @@ public sealed class CommandLineTests
 
     [Theory]
     [InlineData("doctr", "doctor")]
+    [InlineData("tets", "test")]
+    [InlineData("test --filtre x", "--filter")]
     [InlineData("doctor --jsn", "--json")]
     [InlineData("region creat x", "create")]
     [InlineData("config chekc x", "check")]
@@ -84,6 +88,9 @@ public sealed class CommandLineTests
     [InlineData("region create /dev/shm/rcmp-never --size 16MiB --numa-node -3")]
     [InlineData("config check /nowhere/at-all.conf")]
     [InlineData("doctor surplus")]
+    [InlineData("test")]
+    [InlineData("test --all --filter x --list")]
+    [InlineData("setup surplus")]
     [InlineData("up --racks 0")]
     [InlineData("up --page-size 3KiB --dir /nowhere/cluster")]
     [InlineData("up --region-size 1MiB --dir /nowhere/cluster")]
@@ -218,6 +225,29 @@ public sealed class CommandLineTests
         {
             File.Delete(path);
         }
+    }
+
+    [Theory]
+    [InlineData("--size 16MiB --sessions 4095", "--sessions (4095).")]
+    [InlineData("--size 16MiB --guard-slots 1024 --sessions 4000", "--sessions (4000) or --guard-slots (1024).")]
+    [InlineData("--size 8KiB", "Change --size.")]
+    public async Task ARegionTooSmallForItsTablesNamesWhatWasGivenOfThem(string options, string ending)
+    {
+        var result = await CommandRunner.RunAsync([.. $"region create /dev/shm/rcmp-never {options}".Split(' ')]);
+
+        Assert.Equal(ExitCodes.Usage, result.ExitCode);
+        Assert.Contains("Change --size.", result.Error);
+        Assert.EndsWith(ending, result.Error.TrimEnd());
+        AssertOneLine(result.Error);
+    }
+
+    [Fact]
+    public async Task HelpListsWhatTheScriptDoes()
+    {
+        var result = await CommandRunner.RunAsync("--help");
+
+        Assert.Contains(result.Lines, line => line.TrimStart().StartsWith("test ", StringComparison.Ordinal));
+        Assert.Contains(result.Lines, line => line.TrimStart().StartsWith("setup ", StringComparison.Ordinal));
     }
 
     [Fact]
