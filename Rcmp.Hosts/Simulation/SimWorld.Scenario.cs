@@ -68,6 +68,18 @@ internal sealed partial class SimWorld
         return owners.Count == 1 ? owners[0] : null;
     }
 
+    /// <summary>Whether a rack would look for the page in another one's memory.</summary>
+    public bool RefersTo(int rack, PageId page, int owner) =>
+        Rack(rack).Store.Lookup(page) is { Kind: LocationKind.Remote } location && Rack(rack).Store.ReadLink(location.LinkSlot)?.Id.Owner.Rack == Rack(owner).Id;
+
+    /// <summary>The page's first word as it is in its owner's memory.</summary>
+    public ulong FirstWordOf(int owner, PageId page)
+    {
+        var store = Rack(owner).Store;
+        var frame = Enumerable.Range(0, store.FrameCount).First(f => store.ReadRow(new FrameIndex((uint)f)) is { State: RowState.Resident } row && row.Page == page);
+        return store.Memory[frame * SimStore.FrameWords];
+    }
+
     public long FreeFrames(int rack) =>
         Enumerable.Range(0, Rack(rack).Store.FrameCount).Count(f => Rack(rack).Store.ReadRow(new FrameIndex((uint)f)).State == RowState.Free);
 }

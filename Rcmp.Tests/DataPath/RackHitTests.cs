@@ -111,6 +111,19 @@ public sealed class RackHitTests : IDisposable
         Assert.False(_rack.Store.TestAndClearReference(_rack.Page(4)));
     }
 
+    /// <summary>In the original what was asked for the heat of reads answered with that of writes.</summary>
+    [Fact]
+    public void ReadsAndWritesOfAPageAreCountedAlike()
+    {
+        for (var i = 0; i < 640; i++)
+            _pool.Read<ulong>(_rack.Address(4));
+        for (var i = 0; i < 640; i++)
+            _pool.Write(_rack.Address(5), (ulong)i);
+        Assert.Equal(640u, _rack.Store.ReadCounter(_rack.Page(4)).Accesses);
+        Assert.Equal(640u, _rack.Store.ReadCounter(_rack.Page(5)).Accesses);
+        Assert.True(_rack.Store.TestAndClearReference(_rack.Page(5)));
+    }
+
     [Fact]
     public void ARangeAcrossPagesIsAHitOfEach()
     {

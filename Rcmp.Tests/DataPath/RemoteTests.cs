@@ -99,6 +99,24 @@ public sealed class RemoteTests : IDisposable
     }
 
     [Fact]
+    public void RemoteReadsAndWritesAreCountedAlike()
+    {
+        for (var i = 0; i < 10; i++)
+        {
+            _pool.Read<ulong>(_owner.Address(7));
+            _pool.Write(_owner.Address(8), (ulong)i);
+        }
+
+        foreach (var page in (PageId[])[_owner.Page(7), _owner.Page(8)])
+        {
+            var counter = _rack.Store.ReadCounter(page);
+            Assert.Equal(10u, counter.Accesses);
+            Assert.True(counter.RemoteTime > 0);
+            Assert.True(_rack.Store.TestAndClearReference(page));
+        }
+    }
+
+    [Fact]
     public void GuardSlotsAreClearAfterRemoteOperations()
     {
         _pool.Read(_owner.Address(1), new byte[4096 * 30]);

@@ -1,3 +1,4 @@
+using Rcmp.Protocol;
 using Rcmp.Protocol.Messages;
 using Rcmp.Regions;
 using Rcmp.Hosts.Simulation;
@@ -148,6 +149,50 @@ public class MoveStoryTests
         {
             Assert.True(world.IncrementFrom(1, own.Plus(i)));
             Assert.True(world.IncrementFrom(2, wanted.Plus(i)));
+        }
+    }
+
+    [Fact]
+    public void RacksThatKnewAnEvictedPageDoNotGoOnUsingItsOldFrame() => EvictPagesThatTwoRacksKnow(ProtocolMutation.None);
+
+    /// <summary>The original's defect: of two racks that knew the page, one was told.</summary>
+    [Fact]
+    public void AnEvictionThatForgetsAHolderIsNoticed()
+    {
+        var violation = Assert.Throws<SimViolation>(() => EvictPagesThatTwoRacksKnow(ProtocolMutation.ForgetHolder));
+        Assert.Contains("has a valid reference to it", violation.Message, StringComparison.Ordinal);
+    }
+
+    private static void EvictPagesThatTwoRacksKnow(ProtocolMutation mutation)
+    {
+        var world = new SimWorld(new SimOptions(7, Calm: true, Policy: SwapPolicy.DirectIo, Mutation: mutation));
+        var own = world.AllocateAt(1, 4);
+        var wanted = world.AllocateAt(2, 4);
+        // Rack 3 has no room to give, or it would get the victims itself.
+        world.AllocateAt(3, 4);
+        for (var i = 0; i < 4; i++)
+        {
+            Assert.True(world.IncrementFrom(2, own.Plus(i)));
+            Assert.True(world.IncrementFrom(3, own.Plus(i)));
+            Assert.Equal(LocationKind.Remote, world.Rack(3).Store.Lookup(own.Plus(i)).Kind);
+        }
+
+        for (var i = 0; i < 4; i++)
+        {
+            Assert.Equal(RequestStatus.Ok, world.BringTo(1, wanted.Plus(i)));
+            world.Settle(2000);
+        }
+
+        var evicted = Enumerable.Range(0, 4).Select(i => own.Plus(i)).Where(page => world.OwnerOf(page) != 1).ToList();
+        Assert.NotEmpty(evicted);
+        foreach (var page in evicted)
+        {
+            var owner = world.OwnerOf(page) ?? 0;
+            Assert.InRange(owner, 2, 3);
+            for (var rack = 1; rack <= 3; rack++) Assert.False(world.RefersTo(rack, page, 1), $"rack {rack} still refers to {page} in rack 1");
+            // The world checks at each of them that the word is what the last one left: none is lost.
+            for (var rack = 3; rack >= 1; rack--) Assert.True(world.IncrementFrom(rack, page));
+            Assert.Equal(5UL, world.FirstWordOf(owner, page));
         }
     }
 
