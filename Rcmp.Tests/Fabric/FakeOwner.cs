@@ -19,16 +19,12 @@ internal sealed class FakeOwner : IDisposable
         _listener.Listen();
     }
 
+    public string Address => $"tcp://{_listener.LocalEndPoint}";
+
     public async Task<FabricCaller> ConnectAsync(ServedMemory served)
     {
         var connecting = TryConnectAsync(TimeSpan.FromSeconds(5));
-        Accept();
-        Receive(64);
-        var welcome = new byte[WelcomeBytes];
-        BitConverter.TryWriteBytes(welcome, 0x3143_544D_5043_4352UL);
-        BitConverter.TryWriteBytes(welcome.AsSpan(12), _pageShift);
-        BitConverter.TryWriteBytes(welcome.AsSpan(16), 8UL);
-        Send(welcome);
+        Welcome();
         var (status, connection) = await connecting;
         Assert.Equal(FabricConnectStatus.Ok, status);
         return new FabricCaller(served, connection!);
@@ -36,12 +32,24 @@ internal sealed class FakeOwner : IDisposable
 
     public Task<(FabricConnectStatus Status, IFabricConnection? Connection)> TryConnectAsync(TimeSpan timeout)
     {
-        var record = new Rcmp.Protocol.LinkRecord(1, ServedMemory.Link(), Guid.NewGuid(), $"tcp://{_listener.LocalEndPoint}");
+        var record = new Rcmp.Protocol.LinkRecord(1, ServedMemory.Link(), Guid.NewGuid(), Address);
         return Task.Run(() =>
         {
             var status = new NativeFabric().TryConnect(record, 1, ConnectionRole.Client, timeout, out var connection, out _);
             return (status, connection);
         });
+    }
+
+    /// <summary>Accepts the one that connects.</summary>
+    public void Welcome()
+    {
+        Accept();
+        Receive(64);
+        var welcome = new byte[WelcomeBytes];
+        BitConverter.TryWriteBytes(welcome, 0x3143_544D_5043_4352UL);
+        BitConverter.TryWriteBytes(welcome.AsSpan(12), _pageShift);
+        BitConverter.TryWriteBytes(welcome.AsSpan(16), 8UL);
+        Send(welcome);
     }
 
     public void Accept() => _peer = _listener.Accept();
