@@ -93,6 +93,38 @@ public class MasterCoreTests
     }
 
     [Fact]
+    public void ARackOfAnotherRegionFormatIsRefusedNamingBoth()
+    {
+        var master = NewMaster(Settings with { FormatVersion = 71 });
+        master.Handle(Register(1, settings: Settings with { FormatVersion = 72 }), 1, _effects);
+        var refused = _effects.Last<RegistrationRefused>();
+        Assert.Equal(RegistrationProblem.Mismatch, refused.Problem);
+        Assert.Contains("71", refused.Why, StringComparison.Ordinal);
+        Assert.Contains("72", refused.Why, StringComparison.Ordinal);
+        Assert.Empty(master.Roster.Entries);
+    }
+
+    [Fact]
+    public void ThereAre4095NumbersAndTheRackBehindThemIsRefused()
+    {
+        var master = NewMaster();
+        // All but the last were given out, and removed since, so that nobody has to answer first: a number never comes back.
+        var entries = Enumerable.Range(1, RackId.Max - 1).Select(n => new RosterEntry(new RackId((ushort)n), Region(n), new Generation(1), $"node{n}", Forgotten: true));
+        master.Handle(new RosterChanged(1, ValueList<RosterEntry>.Of(entries)), 1, _effects);
+        Assert.Equal(new RackId(RackId.Max), Join(master, 5001));
+        master.Handle(Register(5002), 1, _effects);
+        var refused = _effects.Last<RegistrationRefused>();
+        Assert.Equal(RegistrationProblem.RosterFull, refused.Problem);
+        Assert.Equal("all 4095 region numbers of the pool were given out. See docs/failures/limits.md.", refused.Why);
+        // The page about limits, and not that about full racks, which the exception names by itself.
+        Assert.Equal(refused.Why, new PoolExhaustedException(refused.Why, isTransient: false).Message);
+
+        // Whoever has a number is served as before.
+        master.Handle(Register(5001, RackId.Max), 1, _effects);
+        Assert.Equal(new RackId(RackId.Max), _effects.Last<RackRegistered>().Rack);
+    }
+
+    [Fact]
     public void AForgottenRackStaysOutWhateverItsGeneration()
     {
         var master = NewMaster();

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.IO.Hashing;
 using Rcmp.Regions;
 
 namespace Rcmp.Tests.Regions;
@@ -116,6 +118,69 @@ public class RegionTests
         Assert.Contains("65536", error.Message, StringComparison.Ordinal);
         Assert.Contains("4096", error.Message, StringComparison.Ordinal);
         fixture.OpenDaemon();
+    }
+
+    [Fact]
+    public void ARegionOfAnotherFormatIsRefusedByEverybodyNamingBoth()
+    {
+        using var fixture = new RegionFixture();
+        var block = fixture.Read(0, RegionLayout.SuperblockBytes);
+        BinaryPrimitives.WriteUInt32LittleEndian(block.AsSpan(8), RegionLayout.FormatVersion + 1);
+        BinaryPrimitives.WriteUInt64LittleEndian(block.AsSpan(^8), XxHash3.HashToUInt64(block.AsSpan(..^8)));
+        fixture.Write(0, block);
+        foreach (var open in (Action[])[() => fixture.OpenDaemon(), () => fixture.OpenClient(), () => RegionInspector.Inspect(fixture.Path), () => RegionInspector.Check(fixture.Path)])
+        {
+            var error = Assert.Throws<PoolMismatchException>(open);
+            Assert.Contains($"version {RegionLayout.FormatVersion + 1}", error.Message, StringComparison.Ordinal);
+            Assert.Contains($"version {RegionLayout.FormatVersion}:", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void ARegionBoundToANumaNodeHasAllItsTablesThere()
+    {
+        var path = $"/dev/shm/rcmp-test-{Guid.NewGuid():n}";
+        try
+        {
+            var options = new RegionCreateOptions { PoolId = Guid.NewGuid(), SizeBytes = RegionFixture.SizeBytes, NumaNode = 0 };
+            try
+            {
+                Region.Create(path, options);
+            }
+            catch (RegionResourceException refusal) when (refusal.Message.Contains("binding to NUMA node 0", StringComparison.Ordinal))
+            {
+                Assert.Skip(refusal.Message);
+            }
+
+            using (var region = Region.OpenDaemon(path, new RegionExpectations(options.PoolId)))
+            {
+                region.FrameSpan(new FrameIndex((uint)region.Layout.FrameCount - 1)).Fill(7);
+                const string Policies = "/proc/self/numa_maps";
+                if (File.Exists(Policies))
+                {
+                    var mapped = File.ReadAllLines(Policies).Where(line => line.Contains(path, StringComparison.Ordinal)).ToArray();
+                    Assert.NotEmpty(mapped);
+                    Assert.All(mapped, line => Assert.Contains(" bind:0 ", line, StringComparison.Ordinal));
+                }
+            }
+
+            Assert.Empty(RegionInspector.Check(path).Findings);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void ANumaNodeThatIsNotThereIsRefusedAndLeavesNothing()
+    {
+        var path = $"/dev/shm/rcmp-test-{Guid.NewGuid():n}";
+        var error = Assert.Throws<RegionResourceException>(
+            () => Region.Create(path, new RegionCreateOptions { PoolId = Guid.NewGuid(), SizeBytes = RegionFixture.SizeBytes, NumaNode = 1023 }));
+        Assert.Contains("binding to NUMA node 1023 failed", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.Message);
+        Assert.False(File.Exists(path));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Rcmp.Hosts.Cli;
 
 namespace Rcmp.Tests.Repository;
 
@@ -32,16 +33,42 @@ public sealed partial class FailurePageTests
         Assert.Empty(Pages.Values.SelectMany(text => Link().Matches(text)).Select(link => link.Groups["page"].Value).Except(Pages.Keys));
     }
 
-    [Theory]
-    [InlineData(typeof(PageUnavailableException), "page-unavailable")]
-    [InlineData(typeof(PoolOutcomeUnknownException), "outcome-unknown")]
-    public void TheExceptionNamesItsPage(Type type, string page)
+    private static readonly Dictionary<Type, string> PageOf = new()
     {
-        Assert.Equal($"why. See docs/failures/{page}.md.", Make(type, "why").Message);
+        [typeof(PageUnavailableException)] = "page-unavailable",
+        [typeof(PoolOutcomeUnknownException)] = "outcome-unknown",
+        [typeof(PoolExhaustedException)] = "pool-full",
+        [typeof(PoolMismatchException)] = "pool-mismatch",
+        [typeof(PoolNotConnectedException)] = "cannot-connect",
+        [typeof(RegionDamagedException)] = "region-damaged",
+    };
+
+    public static TheoryData<Type> TypesWithAPage => [.. PageOf.Keys];
+
+    [Theory]
+    [MemberData(nameof(TypesWithAPage))]
+    public void TheExceptionNamesItsPage(Type type)
+    {
+        Assert.Equal($"why. See docs/failures/{PageOf[type]}.md.", Make(type, "why").Message);
+        Assert.Contains($"{PageOf[type]}.md", Pages.Keys);
         // A page that is closer to the matter comes first.
         Assert.Equal("held up (docs/failures/client-stopped.md)", Make(type, "held up (docs/failures/client-stopped.md)").Message);
+    }
 
-        static Exception Make(Type type, string message) => (Exception)Activator.CreateInstance(type, message, null)!;
+    [Fact]
+    public void NoOtherExceptionHasAPage()
+    {
+        Type[] roots = [typeof(PoolException), typeof(RcmpPool), typeof(CommandException)];
+        var types = roots.SelectMany(root => root.Assembly.GetTypes()).Where(type => type.IsAssignableTo(typeof(PoolException))).ToList();
+        Assert.True(types.Count > PageOf.Count, "the types are found");
+        Assert.Equal(PageOf.Keys.ToHashSet(), types.Where(type => Make(type, "why").Message.Contains(Folder, StringComparison.Ordinal)).ToHashSet());
+    }
+
+    private static Exception Make(Type type, string message)
+    {
+        var constructor = Assert.Single(type.GetConstructors());
+        return (Exception)constructor.Invoke([.. constructor.GetParameters().Select(parameter =>
+            parameter.ParameterType == typeof(string) ? message : parameter.HasDefaultValue ? parameter.DefaultValue : Activator.CreateInstance(parameter.ParameterType))]);
     }
 
     private static HashSet<string> Named() =>

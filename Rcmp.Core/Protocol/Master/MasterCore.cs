@@ -187,7 +187,7 @@ internal sealed class MasterCore(MasterOptions options)
         var highest = int.Max(Roster.Entries.Count == 0 ? 0 : Roster.Entries.Max(e => e.Rack.Value), _promised.Count == 0 ? 0 : _promised.Values.Max().Value);
         if (highest >= RackId.Max)
         {
-            Refuse(m, RegistrationProblem.RosterFull, $"all {RackId.Max} region numbers of the pool were given out", effects);
+            Refuse(m, RegistrationProblem.RosterFull, $"all {RackId.Max} region numbers of the pool were given out. See docs/failures/limits.md.", effects);
             return false;
         }
 
