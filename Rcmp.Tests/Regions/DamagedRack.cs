@@ -1,9 +1,12 @@
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging.Abstractions;
+using Rcmp.DataPath;
 using Rcmp.Fabric;
 using Rcmp.Protocol;
 using Rcmp.Protocol.Messages;
 using Rcmp.Regions;
 using Rcmp.Runtime;
+using Rcmp.Tests.DataPath;
 
 namespace Rcmp.Tests.Regions;
 
@@ -12,7 +15,14 @@ internal sealed class DamagedRack : IDisposable
 {
     private const int Residents = 40;
     private const int Remotes = 10;
+
+    /// <summary>The page whose records <see cref="UsedRecord"/> gives, and one that has nothing to do with them.</summary>
+    private const ulong Damaged = 5;
+    private const ulong Other = 30;
     private readonly byte[] _good;
+    private readonly int _link;
+    private readonly int _session;
+    private readonly long _entry;
 
     public DamagedRack()
     {
@@ -23,9 +33,10 @@ internal sealed class DamagedRack : IDisposable
             for (uint i = 1; i <= Residents; i++) daemon.MakeResident(new FrameIndex(i), Fixture.Page(i));
             var self = new RackIncarnation(RegionFixture.Rack, daemon.Store.State.Generation);
             var link = new LinkId(new RackIncarnation(new RackId(9), new Generation(4)), self, 1);
-            var slot = daemon.Store.TryPublishLink(new LinkRecord(1 << 14, link, Guid.NewGuid(), "tcp://127.0.0.1:9"));
-            for (uint i = 1; i <= Remotes; i++) daemon.Store.TrySetLocation(new PageGeometry(4096).MakePage(new RackId(9), i), Location.Remote(slot, new FrameIndex(i), new Epoch(1)));
-            Assert.NotNull(daemon.Sessions.TryAllocate(1));
+            _link = daemon.Store.TryPublishLink(new LinkRecord(1 << 14, link, Guid.NewGuid(), "tcp://127.0.0.1:9"));
+            for (uint i = 1; i <= Remotes; i++) daemon.Store.TrySetLocation(new PageGeometry(4096).MakePage(new RackId(9), i), Location.Remote(_link, new FrameIndex(i), new Epoch(1)));
+            _session = daemon.Sessions.TryAllocate(1)!.Index;
+            _entry = daemon.Region.FindEntry(Fixture.Page(Damaged));
         }
 
         _good = Fixture.Read(0, (int)Fixture.Layout.FramesOffset);
@@ -50,6 +61,31 @@ internal sealed class DamagedRack : IDisposable
             "sessions" => (layout.SessionsOffset, layout.SessionCount * layout.SessionBytes),
             _ => (layout.CountersOffset, layout.FramesOffset - layout.CountersOffset),
         };
+    }
+
+    /// <summary>One record that is in use, as the region has it: of the pages, that of page 5.</summary>
+    public (long Offset, int Bytes) UsedRecord(string name)
+    {
+        var layout = Fixture.Layout;
+        var session = layout.SessionsOffset + _session * layout.SessionBytes;
+        return name switch
+        {
+            "state header" => (layout.StateOffset, 24),
+            "link record" => (layout.LinkTableOffset + _link * RegionLayout.LinkBytes, RegionLayout.LinkBytes),
+            "page-table entry" => (layout.PageTableOffset + _entry * RegionLayout.PageTableEntryBytes, RegionLayout.PageTableEntryBytes),
+            "hit word" => (layout.HitTableOffset + _entry * RegionLayout.HitWordBytes, RegionLayout.HitWordBytes),
+            "frame row" => (layout.FrameTableOffset + (long)Damaged * FrameRow.SizeBytes, FrameRow.SizeBytes),
+            "session record" => (session, RegionLayout.SessionHeaderBytes),
+            "guard slot" => (session + RegionLayout.SessionHeaderBytes, RegionLayout.SlotBytes),
+            _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
+        };
+    }
+
+    /// <summary>The dead client was at work on page 5 when it died.</summary>
+    public void LeaveGuard()
+    {
+        Fixture.Write(UsedRecord("session record").Offset + Marshal.OffsetOf<SessionHeader>(nameof(SessionHeader.SlotsUsed)).ToInt64(), BitConverter.GetBytes(1u));
+        Fixture.Write(UsedRecord("guard slot").Offset, MemoryMarshal.AsBytes(new[] { new GuardSlot { Page = Fixture.Page(Damaged).Value, Hits = 3, RemoteEnded = 2 } }.AsSpan()));
     }
 
     /// <summary>A few bits, a few bytes, a run of zeros, ones or anything, or one part copied over another.</summary>
@@ -100,7 +136,23 @@ internal sealed class DamagedRack : IDisposable
     }
 
     /// <summary>The whole daemon but its transport, until it has dealt with what it found.</summary>
-    public void Start()
+    public void Start() => Start(static _ => { });
+
+    /// <summary>Starts the daemon, and reads and writes through a client of it: a page that is not damaged, and the one that is unless its row is.</summary>
+    public void Serve(bool both) => Start(host =>
+    {
+        using var pool = PoolClient.Open(
+            host.OpenSession(new SessionRequest(Fixture.PoolId, "served", Environment.ProcessId, RegionLayout.FormatVersion)), new FakeControlPlane(), new NativeFabric(), new PoolClientOptions());
+        foreach (var page in both ? (ulong[])[Damaged, Other] : [Other])
+        {
+            var address = new PageGeometry(4096).AddressOf(Fixture.Page(page), 64);
+            pool.Write(address, 77 + page);
+            Assert.Equal(77 + page, pool.Read<ulong>(address));
+            Assert.Equal(77 + page, BitConverter.ToUInt64(Fixture.Read(Fixture.Layout.FramesOffset + (long)page * 4096 + 64, 8)));
+        }
+    });
+
+    private void Start(Action<RackHost> use)
     {
         var settings = new PoolSettings(Fixture.PoolId, 4096, 4, RegionLayout.FormatVersion);
         var options = new RackHostOptions
@@ -118,6 +170,7 @@ internal sealed class DamagedRack : IDisposable
         Assert.Null(transport.FatalError);
         // A check of a region in use looks again at what does not last; the host has done its repairs before it answers.
         NotesAfterStart = RegionInspector.Check(Fixture.Path).Findings;
+        use(host);
     }
 
     public void Dispose() => Fixture.Dispose();

@@ -96,6 +96,27 @@ public sealed class RegionDamageTests
     [InlineData("counters")]
     public void ManyMoreDamagesAreRefusedOrRepairedToo(string table) => DamageTable(table, 3000, Environment.TickCount);
 
+    [Theory]
+    [InlineData("state header")]
+    [InlineData("link record")]
+    [InlineData("page-table entry")]
+    [InlineData("hit word")]
+    [InlineData("frame row")]
+    [InlineData("session record")]
+    [InlineData("guard slot")]
+    public void ABitFlippedInARecordInUseIsFoundByTheCheckOrTheDaemonServes(string record) => SweepRecord(record, 7, Seed);
+
+    [Theory]
+    [Trait("Tier", "long")]
+    [InlineData("state header")]
+    [InlineData("link record")]
+    [InlineData("page-table entry")]
+    [InlineData("hit word")]
+    [InlineData("frame row")]
+    [InlineData("session record")]
+    [InlineData("guard slot")]
+    public void SoItIsInEveryByteOfTheRecord(string record) => SweepRecord(record, 1, Environment.TickCount);
+
     /// <summary>Rows have no checksum. What shows a flipped bit is that something else contradicts it; where nothing does, the bit has no meaning or cannot be told.</summary>
     [Fact]
     public void EveryFlippedBitOfAResidentRowThatBreaksAnInvariantIsFoundByTheCheck()
@@ -200,6 +221,27 @@ public sealed class RegionDamageTests
             // Whatever a start repaired, the next one finds nothing to repair any more.
             if (Bounded.Refusal($"starting again, {what}", rack.Start) is null)
                 Assert.True(rack.NotesAfterStart.Count == 0, $"{what}: {string.Join(' ', rack.NotesAfterStart)}");
+            rack.Restore();
+        }
+    }
+
+    /// <summary>One random bit in every so many bytes of a record, one at a time.</summary>
+    private static void SweepRecord(string record, int stride, int seed)
+    {
+        using var rack = new DamagedRack();
+        var (offset, bytes) = rack.UsedRecord(record);
+        var random = new Random(seed);
+        for (var at = 0; at < bytes; at += stride)
+        {
+            if (record == "guard slot") rack.LeaveGuard();
+            var mask = (byte)(1 << random.Next(8));
+            var what = $"{record}, seed {seed}, byte {at} ^{mask:x2}";
+            rack.Fixture.Flip(offset + at, mask);
+            IReadOnlyList<string> findings = [];
+            Assert.Null(Bounded.Refusal($"checking, {what}", () => findings = RegionInspector.Check(rack.Fixture.Path).Findings));
+            // What is found may be refused or repaired; what is not must do no harm.
+            var refusal = Bounded.Refusal($"serving, {what}", findings.Count > 0 ? rack.Start : () => rack.Serve(both: record != "frame row"));
+            Assert.True(findings.Count > 0 || refusal is null, $"{what}: not found, and then: {refusal?.Message}");
             rack.Restore();
         }
     }
