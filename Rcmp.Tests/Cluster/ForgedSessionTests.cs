@@ -1,7 +1,9 @@
 using System.Net.Sockets;
+using System.Runtime.Serialization;
 using System.Text;
 using Akka.Actor;
 using Akka.Event;
+using Akka.Serialization;
 using Rcmp.Cluster.Messages;
 using Rcmp.Protocol.Messages;
 using Rcmp.Regions;
@@ -20,6 +22,19 @@ public sealed class ForgedSessionTests
         var refusal = await Assert.ThrowsAsync<PoolMismatchException>(() => RcmpPool.ConnectAsync(cluster.ClientOptions(0) with { PoolId = other }));
         Assert.Contains($"{other}", refusal.Message);
         Assert.Contains($"{cluster.PoolId}", refusal.Message);
+        Assert.Empty(cluster.Racks[0].Host.Clients);
+    }
+
+    [Fact]
+    public async Task AClientOfAnotherRegionFormatIsRefusedNamingBoth()
+    {
+        await using var cluster = await TestCluster.StartAsync(racks: 1);
+        await using var client = new RawClient(cluster.ClientOptions(0).Rack);
+        client.AskToOpen(version: RegionLayout.FormatVersion + 70);
+        var refused = client.Hear<SessionRefused>();
+        Assert.Equal(RequestStatus.Mismatch, refused.Status);
+        Assert.Contains($"format {RegionLayout.FormatVersion + 70},", refused.Message);
+        Assert.Contains($"has {RegionLayout.FormatVersion}:", refused.Message);
         Assert.Empty(cluster.Racks[0].Host.Clients);
     }
 
@@ -123,6 +138,26 @@ public sealed class ForgedSessionTests
         Assert.Equal(new PageId(2), Assert.IsType<FreeConfirmed>(((UnhandledMessage)listener.Receive(TimeSpan.FromSeconds(20))).Message).Page);
     }
 
+    [Fact(Skip = "Known: Akka's serializer 16 makes the exception whose type a Status.Failure names, in our daemons too (RefusedSerializer stands in for 1 and 3 only).")]
+    public async Task AFailureMakesNoExceptionOfTheTypeThatItNames()
+    {
+        await using var cluster = await TestCluster.StartAsync(racks: 1);
+        await using var client = new RawClient(cluster.ClientOptions(0).Rack);
+        var failure = new Status.Failure(new ForeignException());
+        // The control: a system as Akka makes it does build one from its bytes, by the constructor that nobody else calls.
+        using (var foreign = ActorSystem.Create("foreign", "akka { loglevel = OFF, actor.provider = remote, remote.dot-netty.tcp { hostname = 127.0.0.1, port = 0 } }"))
+        {
+            var serializer = (SerializerWithStringManifest)foreign.Serialization.FindSerializerFor(failure);
+            serializer.FromBinary(serializer.ToBinary(failure), serializer.Manifest(failure));
+            Assert.Equal(1, Interlocked.Exchange(ref ForeignException.Rebuilt, 0));
+        }
+
+        client.ToManager(failure);
+        client.ToManager(new SessionPing(new SessionToken(1), 5));
+        Assert.Equal(5UL, client.Hear<SessionPong>().Number);
+        Assert.Equal(0, Volatile.Read(ref ForeignException.Rebuilt));
+    }
+
     [Fact]
     public async Task JunkOnTheControlPortIsSurvived()
     {
@@ -155,6 +190,19 @@ public sealed class ForgedSessionTests
     }
 
     private static readonly RackIncarnation RackRigSelf = new(new RackId(1), new Generation(1));
+
+    /// <summary>Counts how often a deserializer has made one.</summary>
+    public class ForeignException : Exception
+    {
+        internal static int Rebuilt;
+
+        public ForeignException()
+        {
+        }
+
+        protected ForeignException(SerializationInfo info, StreamingContext context)
+            : base($"rebuilt of {info.MemberCount} members in {context}") => Interlocked.Increment(ref Rebuilt);
+    }
 
     public sealed class Foreign
     {

@@ -48,9 +48,12 @@ internal sealed class RawClient : IAsyncDisposable
     /// <summary>A session whose file nobody locks.</summary>
     public SessionGrant Open(Guid? pool = null, string name = "raw")
     {
-        ToManager(new OpenSession(NewRequest(), new SessionRequest(pool, name, Environment.ProcessId, RegionLayout.FormatVersion)));
+        AskToOpen(pool, name);
         return Hear<SessionOpened>().Grant;
     }
+
+    public void AskToOpen(Guid? pool = null, string name = "raw", uint version = RegionLayout.FormatVersion) =>
+        ToManager(new OpenSession(NewRequest(), new SessionRequest(pool, name, Environment.ProcessId, version)));
 
     public RequestStatus Ask(SessionToken actor, ISessionRequest request)
     {
