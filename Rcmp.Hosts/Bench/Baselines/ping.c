@@ -49,6 +49,17 @@ static void die(const char *what) {
     exit(1);
 }
 
+/* As the pool's sockets do: bbr, which a machine may have set, spreads what is sent over time. */
+static void tune(int fd) {
+    int on = 1;
+    char name[16] = "";
+    socklen_t size = sizeof name - 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &size) == 0 && strncmp(name, "bbr", 3) == 0 &&
+        setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+}
+
 /* What there is, and waits for it: polls for spin_ns, then sleeps. 0 when the other side has closed. */
 static size_t receive_some(int fd, uint8_t *to, size_t room) {
     for (int64_t start = now_ns();;) {
@@ -282,7 +293,7 @@ static void stream_all(int fd, int64_t duration_ns) {
 }
 
 int main(int argc, char **argv) {
-    int streams = argc == 4 && strcmp(argv[1], "stream") == 0, on = 1;
+    int streams = argc == 4 && strcmp(argv[1], "stream") == 0;
     if (argc != 3 && !streams) {
         fprintf(stderr, "usage: ping ROUNDS SPIN_NS, or ping stream SPIN_NS MILLISECONDS\n");
         return 2;
@@ -300,8 +311,8 @@ int main(int argc, char **argv) {
         getsockname(listener, (struct sockaddr *)&address, &size) != 0 || connect(client, (struct sockaddr *)&address, size) != 0)
         die("loopback");
     int server = accept(listener, NULL, NULL);
-    setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    tune(client);
+    tune(server);
     pthread_t thread;
     if (pthread_create(&thread, NULL, streams ? serve_stream : serve, &server) != 0)
         die("thread");
