@@ -33,28 +33,6 @@ internal sealed class FabricConnectionHandle : SafeHandle
 
     public override bool IsInvalid => handle == 0;
 
-    public bool IsUsable
-    {
-        get
-        {
-            var held = false;
-            try
-            {
-                DangerousAddRef(ref held);
-                return FabricNative.rcmp_usable(handle) != 0;
-            }
-            catch (ObjectDisposedException)
-            {
-                return false;
-            }
-            finally
-            {
-                if (held)
-                    DangerousRelease();
-            }
-        }
-    }
-
     protected override bool ReleaseHandle()
     {
         FabricNative.rcmp_close(handle);

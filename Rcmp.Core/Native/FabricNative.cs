@@ -32,19 +32,20 @@ internal static unsafe partial class FabricNative
     [LibraryImport(Library)]
     public static partial int rcmp_connect(in ConnectOptions options, out nint connection, byte* error, nuint errorSize);
 
+    // The address itself, not the handle: see NativeFabricConnection.
     // A post may copy a page (local) or fill a bounce buffer (verbs), and a wait sleeps: no SuppressGCTransition on either.
     [LibraryImport(Library)]
-    public static partial int rcmp_post(FabricConnectionHandle connection, in FabricRequest request);
+    public static partial int rcmp_post(nint connection, in FabricRequest request);
 
     [LibraryImport(Library)]
-    public static partial void rcmp_flush(FabricConnectionHandle connection);
+    public static partial void rcmp_flush(nint connection);
 
     [LibraryImport(Library)]
-    public static partial int rcmp_wait(FabricConnectionHandle connection, FabricCompletion* completions, int max, long spinNs, long timeoutNs);
+    public static partial int rcmp_wait(nint connection, FabricCompletion* completions, int max, long spinNs, long timeoutNs);
 
     [LibraryImport(Library)]
     public static partial int rcmp_exchange(
-        FabricConnectionHandle connection, FabricRequest* requests, int count, int* posted, FabricCompletion* completions, int max, long spinNs, long timeoutNs);
+        nint connection, FabricRequest* requests, int count, int* posted, FabricCompletion* completions, int max, long spinNs, long timeoutNs);
 
     [LibraryImport(Library)]
     [SuppressGCTransition]

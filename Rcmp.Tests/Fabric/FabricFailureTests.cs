@@ -26,6 +26,20 @@ public sealed class FabricFailureTests
     }
 
     [Fact]
+    public void ADisposedConnectionIsOfNoUseAndSaysSo()
+    {
+        using var served = new ServedMemory("local");
+        using var caller = served.Connect();
+        Assert.True(caller.Connection.IsUsable);
+        caller.Connection.Dispose();
+        Assert.False(caller.Connection.IsUsable);
+        Assert.Throws<ObjectDisposedException>(() => caller.Connection.TryPost(caller.Request(FabricOp.Read, 1)));
+        Assert.Throws<ObjectDisposedException>(() => caller.Connection.Flush());
+        Assert.Throws<ObjectDisposedException>(() => caller.Connection.Wait(new FabricCompletion[1], 0, 1));
+        Assert.Throws<ObjectDisposedException>(() => caller.Connection.Exchange([], out _, new FabricCompletion[1], 0, 1));
+    }
+
+    [Fact]
     public async Task AnOwnerThatHangsUpInFlightIsAConnectionLostAtOnce()
     {
         using var owner = new FakeOwner();
