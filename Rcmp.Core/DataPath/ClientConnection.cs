@@ -18,6 +18,7 @@ internal sealed unsafe class ClientConnection : IDisposable
     private readonly int[] _accesses;
     private readonly int[] _freeTokens;
     private int _freeCount;
+    private int _held;
 
     public ClientConnection(LinkRecord link, int linkSlot, ulong name, IFabricConnection fabric, SlotPool pool)
     {
@@ -42,6 +43,9 @@ internal sealed unsafe class ClientConnection : IDisposable
 
     public IFabricConnection Fabric { get; }
 
+    /// <summary>Nothing has been sent yet.</summary>
+    public bool IsNew { get; private set; } = true;
+
     public int InFlight => _freeTokens.Length - _freeCount;
 
     public int Window => _slots.Length;
@@ -56,6 +60,7 @@ internal sealed unsafe class ClientConnection : IDisposable
             if (_slots[token] != null)
                 continue;
             _pool.TryTake(_slots, next);
+            _held = CountHeld();
             return;
         }
     }
@@ -72,8 +77,10 @@ internal sealed unsafe class ClientConnection : IDisposable
             if (slot == null)
                 return -1;
             _slots[token] = slot;
+            _held++;
         }
 
+        IsNew = false;
         _freeCount--;
         _accesses[token] = access;
         // Before the page: whoever finds the page in the slot finds the connection too.
@@ -101,19 +108,32 @@ internal sealed unsafe class ClientConnection : IDisposable
     {
         _pool.Retire(_slots[token]);
         _slots[token] = null;
+        _held--;
         _freeTokens[_freeCount++] = token;
     }
 
     /// <summary>Gives slots back but those of the requests that come first, so that an idle connection does not keep others from working.</summary>
     public void TrimSlots(int keep)
     {
+        // After each access: not to look at all tokens, since there is hardly ever more than a slot or two.
+        if (_held <= keep)
+            return;
         foreach (var token in _freeTokens.AsSpan(0, Math.Max(0, _freeCount - keep)))
         {
             if (_slots[token] == null)
                 continue;
             _pool.Return(_slots, _freeTokens.AsSpan(0, _freeCount - keep));
+            _held = CountHeld();
             return;
         }
+    }
+
+    private int CountHeld()
+    {
+        var held = 0;
+        foreach (var slot in _slots)
+            held += slot != null ? 1 : 0;
+        return held;
     }
 
     /// <summary>Closes the connection: from then on no buffer of a request is touched.</summary>

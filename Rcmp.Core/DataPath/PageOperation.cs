@@ -30,6 +30,7 @@ internal sealed unsafe class PageOperation
     private int _part;
     private long _progressAt;
     private int _idleRounds;
+    private bool _wasTried;
     private string? _obstacle;
     private ulong _obstacleAddress;
 
@@ -43,7 +44,7 @@ internal sealed unsafe class PageOperation
     public void Begin(FabricOp op, RangePart[] parts)
     {
         (_op, _parts, _part, _count) = (op, parts, 0, 0);
-        (_idleRounds, _obstacle) = (0, null);
+        (_idleRounds, _wasTried, _obstacle) = (0, false, null);
         _progressAt = Stopwatch.GetTimestamp();
         Answers = Task.CompletedTask;
         _misses.Clear();
@@ -61,6 +62,22 @@ internal sealed unsafe class PageOperation
     {
         Begin(atomic.Op, []);
         _accesses[_count++] = atomic;
+    }
+
+    /// <summary>Begins with what <see cref="RemoteRequests.RunAlone"/> has left: as if the first round were over, if it was one.</summary>
+    /// <param name="access">All there is to do.</param>
+    /// <param name="wasTried">It was tried, and its state says how that ended.</param>
+    /// <param name="obstacle">What was in the way then.</param>
+    /// <param name="startedAt">When the first round began.</param>
+    public void Begin(in PageAccess access, bool wasTried, string? obstacle, long startedAt)
+    {
+        // A part without a rest: messages speak of a range.
+        _onePart[0] = default;
+        Begin(access.Op, access.Op is FabricOp.Read or FabricOp.Write ? _onePart : []);
+        _accesses[_count++] = access;
+        (_wasTried, _progressAt) = (wasTried, startedAt);
+        if (obstacle is not null)
+            Note(obstacle, access.Address);
     }
 
     /// <summary>What an atomic found.</summary>
@@ -82,8 +99,7 @@ internal sealed unsafe class PageOperation
         {
             if (_count == 0 && !Refill())
                 return StepResult.Done;
-            _client.ThrowIfClosed();
-            var done = TryAll();
+            var done = TryRound();
             RemoveEnded();
             if (done > 0)
             {
@@ -107,6 +123,19 @@ internal sealed unsafe class PageOperation
             _idleRounds++;
             return StepResult.Pause;
         }
+    }
+
+    private int TryRound()
+    {
+        if (_wasTried)
+        {
+            // Not even if the client has been closed meanwhile: what was sent must be reported first.
+            _wasTried = false;
+            return 0;
+        }
+
+        _client.ThrowIfClosed();
+        return TryAll();
     }
 
     private int TryAll()

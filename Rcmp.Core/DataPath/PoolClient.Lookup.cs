@@ -140,8 +140,7 @@ internal sealed unsafe partial class PoolClient
     /// <summary>The heat of remote pages: counted each time, since a move is decided by it.</summary>
     internal void CountRemote(in PageAccess access, long ns)
     {
-        _totals.CountRemote(access.Op);
-        _totals.CountRemoteTime(ns);
+        _totals.CountRemote(access.Op, ns);
         if (access.Entry < 0)
             return;
         if (_references[access.Entry] == 0)

@@ -10,6 +10,8 @@ internal sealed unsafe partial class PoolClient
     private const int YieldRounds = 32;
     private const int PauseMillisecondsMax = 10;
     private const int OperationsKept = 16;
+    /// <summary>A remote access that is all there is to do, and no larger, goes without an operation. What is larger takes so long that it does not matter.</summary>
+    private const int AloneBytesMax = 16 << 10;
 
     private readonly PageOperation?[] _operations = new PageOperation?[OperationsKept];
 
@@ -56,8 +58,11 @@ internal sealed unsafe partial class PoolClient
         {
             LearnStack(stackPage);
             var access = MakeAtomic(op, address, operand, comparand);
-            if (TryAccess(ref access) == LookupResult.Done)
+            var found = TryAccess(ref access);
+            if (found == LookupResult.Done)
                 return access.Result;
+            if (found == LookupResult.Remote)
+                return RunAlone(ref access);
             var operation = RentOperation();
             operation.Begin(access);
             return Finish(operation);
@@ -79,12 +84,29 @@ internal sealed unsafe partial class PoolClient
 
     private void Transfer(FabricOp op, GAddr address, byte* buffer, long length)
     {
-        var done = TransferHere(op, address, buffer, length);
+        var done = TransferHere(op, address, buffer, length, out var next, out var found);
         if (done == length)
             return;
+        if (found == LookupResult.Remote && next.Length == length - done && next.Length <= AloneBytesMax)
+        {
+            RunAlone(ref next);
+            return;
+        }
+
         var operation = RentOperation();
         operation.Begin(op, new RangePart { Address = address.Value + (ulong)done, Buffer = buffer + done, Length = length - done });
         Finish(operation);
+    }
+
+    /// <summary>Carries out a remote access that is all there is (left) to do.</summary>
+    private ulong RunAlone(ref PageAccess access)
+    {
+        var wasTried = _requests.RunAlone(ref access, out var obstacle, out var startedAt);
+        if (access.State == AccessState.Done)
+            return access.Result;
+        var operation = RentOperation();
+        operation.Begin(access, wasTried, obstacle, startedAt);
+        return Finish(operation);
     }
 
     /// <summary>One that was used before, if there is any: a remote access allocates nothing then.</summary>
@@ -94,22 +116,28 @@ internal sealed unsafe partial class PoolClient
     private void GiveBack(PageOperation operation) => Volatile.Write(ref _operations[Environment.CurrentManagedThreadId & (OperationsKept - 1)], operation);
 
     /// <summary>Copies page by page as long as they are in the rack; allocates nothing. Returns how many bytes.</summary>
-    private long TransferHere(FabricOp op, GAddr address, byte* buffer, long length)
+    private long TransferHere(FabricOp op, GAddr address, byte* buffer, long length) => TransferHere(op, address, buffer, length, out _, out _);
+
+    /// <summary>The same, and what was found where it ends.</summary>
+    private long TransferHere(FabricOp op, GAddr address, byte* buffer, long length, out PageAccess next, out LookupResult found)
     {
+        next = default;
+        found = LookupResult.Done;
         long done = 0;
         while (done < length)
         {
             var at = address.Value + (ulong)done;
-            var access = new PageAccess
+            next = new PageAccess
             {
                 Op = op,
                 Address = at,
                 Buffer = buffer + done,
                 Length = (uint)Math.Min(length - done, (1L << _pageShift) - (long)(at & _pageMask)),
             };
-            if (TryAccess(ref access) != LookupResult.Done)
+            found = TryAccess(ref next);
+            if (found != LookupResult.Done)
                 break;
-            done += access.Length;
+            done += next.Length;
         }
 
         return done;

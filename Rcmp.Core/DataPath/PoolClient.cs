@@ -42,6 +42,7 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
     private readonly IControlPlane _control;
     private readonly MissTable _misses;
     private readonly LinkTable _links;
+    private readonly RemoteRequests _requests;
     private readonly PoolWorkers _workers;
     private readonly SlabAllocator _slabs;
     private readonly CancellationTokenSource _closing = new();
@@ -82,6 +83,7 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
         _workers = new PoolWorkers(options.Threads);
         _misses = new MissTable(control, grant.Token, options, _totals);
         _links = new LinkTable(view, grant.Rack, _slots, fabric, control, grant.Token, options, _totals);
+        _requests = new RemoteRequests(this, _links, view, options, _totals);
         _slabs = new SlabAllocator(this, _geometry);
         _state = control.State;
         control.StateChanged += OnControlStateChanged;
@@ -160,7 +162,7 @@ internal sealed unsafe partial class PoolClient : IMemoryPool
     internal int PageShift => _pageShift;
 
     internal (PoolClientOptions Options, MissTable Misses, RemoteRun Run) OperationParts() =>
-        (_options, _misses, new RemoteRun(this, _links, _view, _options, _totals));
+        (_options, _misses, new RemoteRun(_links, _requests));
 
     internal void ThrowIfClosed()
     {

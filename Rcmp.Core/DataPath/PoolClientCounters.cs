@@ -12,7 +12,7 @@ internal sealed class PoolClientCounters
     private long _remoteNs;
     private long _unansweredCloses;
 
-    public void CountRemote(Fabric.FabricOp op)
+    public void CountRemote(Fabric.FabricOp op, long ns)
     {
         ThreadActivity.CountRemote();
         ref var counter = ref _atomics;
@@ -21,9 +21,8 @@ internal sealed class PoolClientCounters
         else if (op == Fabric.FabricOp.Write)
             counter = ref _writes;
         Interlocked.Increment(ref counter);
+        Interlocked.Add(ref _remoteNs, ns);
     }
-
-    public void CountRemoteTime(long ns) => Interlocked.Add(ref _remoteNs, ns);
 
     public void CountMiss() => Interlocked.Increment(ref _misses);
 

@@ -2,15 +2,12 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Rcmp.Fabric;
-using Rcmp.Regions;
 
 namespace Rcmp.DataPath;
 
 /// <summary>Carries the remote accesses of one round out, pipelined over all links that are involved.</summary>
-internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, ClientView view, PoolClientOptions options, PoolClientCounters totals)
+internal sealed class RemoteRun(LinkTable links, RemoteRequests requests)
 {
-    private const string NoAnswer = "no answer within rcmp.fabric.deadline";
-
     // Kept from one run to the next, the first ones being in use.
     private readonly List<RemoteLane> _lanes = [];
     private int _open;
@@ -132,47 +129,24 @@ internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, Clien
     /// <summary>False if it must wait for a completion (or for good, if nothing is in flight). True if it goes with the next ones, or is not to go over this connection.</summary>
     private bool TryPrepare(RemoteLane lane, ref PageAccess access, int index)
     {
-        var connection = lane.Connection;
-        var token = connection.TryBegin(index);
-        if (token < 0)
+        switch (requests.TryBegin(lane.Connection, ref access, index, out var token, out var location))
         {
-            Obstacle ??= "a guard slot (rcmp.region.guard-slots)";
-            return false;
+            case RequestStart.Guarded:
+                requests.Fill(ref lane.Next(), ref access, token, location);
+                return true;
+            case RequestStart.Elsewhere:
+                return true;
+            default:
+                Obstacle ??= RemoteRequests.NoSlot;
+                return false;
         }
-
-        var page = access.Address >> view.PageShift;
-        client.SetGuard(connection.SlotOf(token), page);
-        // Only now is the location safe to use. If it is not what the connection was chosen for, nothing is sent: begin again.
-        var word = client.IsClosed ? Location.Absent : client.LoadLocation(page, out access.Entry);
-        var isExpected = access.LinkSlot == LinkTable.SelfLink
-            ? word.Kind == LocationKind.Resident
-            : word.Kind == LocationKind.Remote && word.LinkSlot == connection.LinkSlot;
-        if (!isExpected || view.ReadLinkNumber(connection.LinkSlot) != connection.Link.Number)
-        {
-            connection.End(token);
-            return true;
-        }
-
-        ref var request = ref lane.Next();
-        request.Op = access.Op;
-        request.EpochLow = word.EpochLow;
-        request.Token = (ulong)token;
-        request.Page = new PageId(page);
-        request.Frame = word.Frame;
-        request.Offset = (uint)(access.Address & ((1UL << view.PageShift) - 1));
-        request.Length = access.Length;
-        request.Buffer = access.Buffer;
-        request.Operand = access.Operand;
-        request.Comparand = access.Comparand;
-        access.State = AccessState.InFlight;
-        return true;
     }
 
     [SkipLocalsInit]
     private void Await(RemoteLane lane, Span<PageAccess> accesses)
     {
         Span<FabricCompletion> completions = stackalloc FabricCompletion[ClientConnection.WindowMax];
-        var count = lane.Exchange(completions, options.SpinNs, (long)options.OperationDeadline.TotalNanoseconds);
+        var count = lane.Exchange(completions, requests.SpinNs, requests.DeadlineNs);
         var now = Stopwatch.GetTimestamp();
         var share = count == 0 ? 0 : (now - LastAt) * (1_000_000_000 / Stopwatch.Frequency) / count;
         LastAt = now;
@@ -189,65 +163,19 @@ internal sealed unsafe class RemoteRun(PoolClient client, LinkTable links, Clien
 
     private void Complete(RemoteLane lane, in FabricCompletion completion, Span<PageAccess> accesses, long ns)
     {
-        var token = (int)completion.Token;
-        ref var access = ref accesses[lane.Connection.AccessOf(token)];
-        if (completion.Status is FabricStatus.ConnectionLost or FabricStatus.DeadlinePassed)
-        {
-            lane.Connection.Abandon(token);
+        ref var access = ref accesses[lane.Connection.AccessOf((int)completion.Token)];
+        if (!requests.Complete(lane.Connection, completion, ref access, ns, out var obstacle))
             lane.Broken = lane.HasAbandoned = true;
-            access.State = access.IsRepeatable ? AccessState.Pending : AccessState.Unknown;
-            Obstacle = $"rack {lane.Connection.Link.Id.Owner.Rack} at {lane.Connection.Link.Address}: "
-                + (completion.Status == FabricStatus.ConnectionLost ? "the connection was lost" : NoAnswer);
-            if (completion.Status == FabricStatus.DeadlinePassed)
-                lane.Home.DoesNotAnswer(NoAnswer);
-            return;
-        }
-
-        if (completion.Status == FabricStatus.Ok)
-        {
-            // The daemon takes growing slots for a sign of life, and samples heat only then.
-            lane.Connection.SlotOf(token)->Hits++;
-            client.CountRemote(access, ns);
-        }
-
-        lane.Connection.End(token);
-        access.State = AccessState.Pending;
-        switch (completion.Status)
-        {
-            case FabricStatus.Ok:
-                access.Result = completion.Result;
-                access.State = AccessState.Done;
-                Completed++;
-                break;
-            case FabricStatus.NotSent:
-                break;
-            case FabricStatus.Retry:
-                totals.CountRetry();
-                Obstacle = "the page's move";
-                break;
-            default:
-                totals.CountRetry();
-                Obstacle = $"a new reference to the page, since its rack answers {completion.Status}";
-                access.NeedsResolve = true;
-                break;
-        }
+        if (completion.Status == FabricStatus.DeadlinePassed)
+            lane.Home.DoesNotAnswer(RemoteRequests.NoAnswer);
+        Obstacle = obstacle ?? Obstacle;
+        if (access.State == AccessState.Done)
+            Completed++;
     }
 
     private void Leave(RemoteLane lane)
     {
-        // In flight is only what an exception left: nobody would collect it any more.
-        for (var token = 0; lane.Connection.InFlight > 0 && token < lane.Connection.Window; token++)
-        {
-            if (lane.Connection.SlotOf(token) == null || Volatile.Read(ref lane.Connection.SlotOf(token)->Page) == 0)
-                continue;
-            lane.Connection.Abandon(token);
-            lane.Broken = lane.HasAbandoned = true;
-        }
-
-        if (lane.Broken || !lane.Connection.Fabric.IsUsable)
-            links.Break(lane.Home, lane.Connection, lane.HasAbandoned);
-        else
-            lane.Home.Return(lane.Connection);
+        requests.Leave(lane.Home, lane.Connection, lane.Broken, lane.HasAbandoned);
         lane.End();
     }
 }
