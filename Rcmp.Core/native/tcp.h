@@ -3,6 +3,8 @@
 #define RCMP_TCP_H
 
 #include <sched.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "fabric.h"
 
@@ -60,6 +62,14 @@ static inline int64_t tcp_yield(int64_t now) {
     sched_yield();
     int64_t away = rcmp_now_ns() - now;
     return away > 2000 && away < 100000 ? RCMP_SHARED_NS : RCMP_POLITE_NS;
+}
+
+/* Sends what the socket takes at once. One part, as a single request or answer is, needs no message for the kernel to copy first. */
+static inline ssize_t tcp_send(int fd, struct iovec *parts, size_t count) {
+    if (count == 1)
+        return send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 struct tcp_server;

@@ -100,8 +100,7 @@ static void send_waiting(struct tcp_client *client) {
             if (entry->payload > into)
                 count = add_part(parts, count, entry->buffer + into, entry->payload - into);
         }
-        struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
-        ssize_t bytes = sendmsg(client->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t bytes = tcp_send(client->fd, parts, (size_t)count);
         if (bytes < 0) {
             if (errno == EINTR)
                 continue;

@@ -40,9 +40,8 @@ uint8_t *tcp_out_reserve(struct tcp_peer *peer, size_t bytes) {
 
 /* Sends once. How many bytes went, 0 if the socket takes none; -1: the peer is lost. */
 static ssize_t send_once(struct tcp_peer *peer, struct iovec *parts, size_t count) {
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
     for (;;) {
-        ssize_t sent = sendmsg(peer->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = tcp_send(peer->fd, parts, count);
         if (sent >= 0 || errno != EINTR)
             return sent >= 0 ? sent : errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
     }
