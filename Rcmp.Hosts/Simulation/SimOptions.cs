@@ -22,7 +22,7 @@ internal sealed class SimViolation(string message) : Exception(message);
 /// <summary>A daemon dies between two writes to its region.</summary>
 internal sealed class SimCrash() : Exception("The daemon dies here.");
 
-/// <summary>What was done to the world, by name.</summary>
+/// <summary>What was done to the world, by name, and how tight it was: samples of racks that were full, pages that were evicted.</summary>
 internal sealed class SimFaults
 {
     private readonly SortedDictionary<string, long> _counts = new(StringComparer.Ordinal);

@@ -1,5 +1,6 @@
 using Rcmp.Protocol;
 using Rcmp.Protocol.Messages;
+using Rcmp.Regions;
 
 namespace Rcmp.Hosts.Simulation;
 
@@ -216,6 +217,7 @@ internal sealed partial class SimRack
     public bool Sample(long life)
     {
         if (life != _life || !IsUp) return false;
+        if (IsFull) _world.Faults.Add("racksFull");
         Happen(new SampleHeat());
         if (_random.OneIn(10)) ReportOrphans();
         _world.Queue.Add(_world.NowNs + _random.Between(20_000, 120_000), SimEventKind.RackSample, this, null, _life);
@@ -242,6 +244,9 @@ internal sealed partial class SimRack
 
     private IEnumerable<SimSlot> Slots =>
         _world.Leaves(ProtocolMutation.ForgetDeadClients) ? Clients.Select(c => c.Slot) : Clients.Select(c => c.Slot).Concat(Abandoned);
+
+    /// <summary>Nothing can be allocated here: what is free is kept for pages that move.</summary>
+    private bool IsFull => Enumerable.Range(0, Store.FrameCount).Count(frame => Store.ReadRow(new FrameIndex((uint)frame)).State == RowState.Free) <= _options.ReserveFrames;
 
     private void ScheduleTick()
     {

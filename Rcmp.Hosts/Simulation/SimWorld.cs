@@ -120,7 +120,12 @@ internal sealed partial class SimWorld
 
         public void SendToRack(RackId rack, IPoolProtocol message)
         {
-            if (message is PageOrder { Order: OrderKind.Commit }) World.Moves++;
+            if (message is PageOrder { Order: OrderKind.Commit } commit)
+            {
+                World.Moves++;
+                if (commit.Reason == MoveReason.Eviction) World.Faults.Add("evictions");
+            }
+
             World.SendToRack(Node, rack, message);
         }
 

@@ -13,6 +13,7 @@ public class SimulationTests(ITestOutputHelper output)
     public void NoSeedBreaksARule()
     {
         var found = SimSearch.Run(new SimOptions(1, Steps: 1500), Seeds, CancellationToken.None);
+        output.WriteLine(string.Join(' ', found.Faults.Counts.Select(count => $"{count.Key} {count.Value}")));
         output.WriteLine($"{found.Seeds} seeds, {found.Steps} steps, {found.StepsPerSecond:0} a second, {found.Operations} operations, {found.Moves} moves");
         Assert.True(found.Violations.Count == 0, found.Violations.Count == 0 ? "" : $"seed {found.Violations[0].Seed}: {found.Violations[0].Violation}");
         Assert.True(found.Moves > found.Seeds, "pages move");
@@ -21,6 +22,7 @@ public class SimulationTests(ITestOutputHelper output)
         [
             "daemonKills", "daemonCrashesBetweenWrites", "daemonPauses", "actorSystemRestarts", "clientKills", "clientPauses", "sessionsClosed", "shardRestarts", "shardTwins",
             "masterKills", "partitions", "oneWayPartitions", "isolations", "messagesLost", "messagesRepeated", "messagesDelayed", "drains", "forgottenRacks", "sequenceWraps",
+            "racksFull", "evictions",
         ])
         {
             Assert.True(found.Faults.Counts.GetValueOrDefault(fault) > Seeds / 50, $"{fault}: {found.Faults.Counts.GetValueOrDefault(fault)}");
