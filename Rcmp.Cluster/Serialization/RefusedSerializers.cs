@@ -1,6 +1,7 @@
 using System.Runtime.Serialization;
 using Akka.Actor;
 using Akka.Configuration;
+using Akka.Remote.Serialization;
 using Akka.Serialization;
 
 namespace Rcmp.Cluster.Serialization;
@@ -15,6 +16,7 @@ internal abstract class RefusedSerializer(ExtendedActorSystem system, int identi
         akka.actor.serializers {
           json = "Rcmp.Cluster.Serialization.RefusedObjects, Rcmp.Cluster"
           daemon-create = "Rcmp.Cluster.Serialization.RefusedDeployment, Rcmp.Cluster"
+          akka-misc = "Rcmp.Cluster.Serialization.SmallMessages, Rcmp.Cluster"
         }
         """;
 
@@ -37,3 +39,28 @@ internal sealed class RefusedObjects(ExtendedActorSystem system, Config settings
 
 /// <summary>In place of Akka's serializer of orders to create an actor: nobody creates actors in another node of a pool.</summary>
 internal sealed class RefusedDeployment(ExtendedActorSystem system) : RefusedSerializer(system, 3);
+
+/// <summary>In place of Akka's serializer of its own small messages, which it goes on to read and write: all but the failure, whose exception Akka makes of the type that the sender
+/// names, by a constructor that may do anything.</summary>
+internal sealed class SmallMessages : SerializerWithStringManifest
+{
+    private readonly MiscMessageSerializer _akkas;
+    private readonly string _failure;
+
+    public SmallMessages(ExtendedActorSystem system)
+        : base(system)
+    {
+        _akkas = new MiscMessageSerializer(system);
+        _failure = _akkas.Manifest(new Akka.Actor.Status.Failure(new SerializationException()));
+    }
+
+    public override int Identifier => 16;
+
+    public override string Manifest(object o) => _akkas.Manifest(o);
+
+    public override byte[] ToBinary(object obj) => _akkas.ToBinary(obj);
+
+    public override object FromBinary(byte[] bytes, string manifest) => manifest == _failure
+        ? throw new SerializationException($"A failure of {bytes.Length} bytes is refused: it is not of the pool's protocol.")
+        : _akkas.FromBinary(bytes, manifest);
+}

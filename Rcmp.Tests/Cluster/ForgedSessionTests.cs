@@ -138,7 +138,7 @@ public sealed class ForgedSessionTests
         Assert.Equal(new PageId(2), Assert.IsType<FreeConfirmed>(((UnhandledMessage)listener.Receive(TimeSpan.FromSeconds(20))).Message).Page);
     }
 
-    [Fact(Skip = "Known: Akka's serializer 16 makes the exception whose type a Status.Failure names, in our daemons too (RefusedSerializer stands in for 1 and 3 only).")]
+    [Fact]
     public async Task AFailureMakesNoExceptionOfTheTypeThatItNames()
     {
         await using var cluster = await TestCluster.StartAsync(racks: 1);

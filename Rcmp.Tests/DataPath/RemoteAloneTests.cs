@@ -161,6 +161,7 @@ public sealed class RemoteAloneTests : IDisposable
             _rack.TakeAway(_owner.Page(3), Location.Moving);
             _rack.Region.FrameSpan(new FrameIndex(5))[64] = 7;
             _rack.Set(_owner.Page(3), Location.Resident(new FrameIndex(5), new Epoch(2)));
+            return true;
         };
         Assert.Equal(7, _pool.Read<byte>(_owner.Address(3, 64)));
         Assert.Equal((1L, 0L, 0L), (_pool.Statistics.RackHits, _pool.Statistics.DirectIo, _pool.Statistics.BrokenConnections));
@@ -170,7 +171,11 @@ public sealed class RemoteAloneTests : IDisposable
     [Fact]
     public void APageThatGoesAwayMeanwhileIsResolvedAnew()
     {
-        _fabric.Connecting = _ => _rack.TakeAway(_owner.Page(3), Location.Absent);
+        _fabric.Connecting = _ =>
+        {
+            _rack.TakeAway(_owner.Page(3), Location.Absent);
+            return true;
+        };
         _control.Answer = request =>
         {
             if (request is ResolveMiss)
