@@ -11,7 +11,7 @@ public sealed class RecordedHistoryTests(ITestOutputHelper output) : IDisposable
 {
     private const int Pages = 3;
     private const int Operations = 4000;
-    private const int MovesMin = 8;
+    private const int MovesMin = 20;
     private readonly string _directory = Directory.CreateTempSubdirectory("rcmp-history-").FullName;
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
@@ -24,12 +24,15 @@ public sealed class RecordedHistoryTests(ITestOutputHelper output) : IDisposable
         var clients = new[] { await pool.StartClientAsync(0), await pool.StartClientAsync(1), await pool.StartClientAsync(0), await pool.StartClientAsync(1) };
         var words = await clients[0].AllocateAsync(Pages);
         var files = Enumerable.Range(1, clients.Length).Select(i => Path.Combine(_directory, $"{i}.history")).ToArray();
+        // Both racks want the pages.
+        foreach (var client in clients[..2]) await client.SayAsync($"{WorkerProtocol.Start} bring bring {words} {Pages}");
         var running = clients.Select((client, i) => client.SayAsync(
             string.Create(CultureInfo.InvariantCulture, $"{WorkerProtocol.Record} {files[i]} {words} {Pages} {(i == 3 ? 1_000_000_000 : Operations)} {i + 1}"))).ToArray();
         await Task.WhenAll(running[..3]);
         var moves = await monitor.SwapsAsync(TestContext.Current.CancellationToken);
         output.WriteLine($"{moves} moves");
         Assert.True(moves > MovesMin, $"only {moves} moves");
+        foreach (var client in clients[..2]) await client.SayAsync($"{WorkerProtocol.Stop} bring");
         await clients[3].KillAsync();
         await Assert.ThrowsAnyAsync<Exception>(() => running[3]);
 

@@ -30,6 +30,11 @@ internal sealed class WorkerLoop
             for (var i = 0; i < pages; i++) pool.FetchAdd(address + (long)i * pool.Info.PageSize, 1);
         }
         ,
+        "bring" => () =>
+        {
+            for (var i = 0; i < pages; i++) pool.PinAsync(address + (long)i * pool.Info.PageSize).AsTask().GetAwaiter().GetResult().Dispose();
+        }
+        ,
         _ => throw new ArgumentException($"unknown loop {kind}"),
     });
 
