@@ -9,7 +9,7 @@ public sealed class MovingPagesTests(ITestOutputHelper output)
 {
     private const int Pages = 4;
     private const int Increments = 20_000;
-    private const int MovesMin = 30;
+    private const int MovesMin = 12;
 
     [Fact]
     public async Task CountersOfFourClientsSumExactlyAndStampsNeverGoBack()

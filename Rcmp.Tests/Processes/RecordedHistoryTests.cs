@@ -11,7 +11,7 @@ public sealed class RecordedHistoryTests(ITestOutputHelper output) : IDisposable
 {
     private const int Pages = 3;
     private const int Operations = 4000;
-    private const int MovesMin = 20;
+    private const int MovesMin = 10;
     private readonly string _directory = Directory.CreateTempSubdirectory("rcmp-history-").FullName;
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);

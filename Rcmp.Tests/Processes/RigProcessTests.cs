@@ -8,7 +8,7 @@ namespace Rcmp.Tests.Processes;
 [Trait("Tier", "long")]
 public sealed class RigProcessTests
 {
-    private const int Checks = 17;
+    private const int Checks = 19;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     [Fact]
