@@ -10,8 +10,8 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
 {
     private const int IdleSlots = 2;
 
-    // A rack that does not answer costs one thread at a time its patience, and no more than half of that thread's time: the client's own few threads serve all racks. A connection
-    // takes some hundred microseconds to open; one that takes longer than this may be to such a rack.
+    // A rack that does not answer costs one thread at a time its patience, with a rest as long after each attempt, but for a second at most: then it may have come back. The client's
+    // own few threads serve all racks. A connection takes some hundred microseconds to open; one that takes longer than this may be to such a rack.
     private static readonly TimeSpan QuickOpen = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan RetryPauseMin = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan RetryPauseMax = TimeSpan.FromSeconds(1);
@@ -83,7 +83,7 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
             if (opened is null)
             {
                 hasFailed = true;
-                DoesNotAnswer(Stopwatch.GetElapsedTime(began));
+                Rest(Stopwatch.GetElapsedTime(began));
                 Forget();
             }
         }
@@ -111,7 +111,7 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
     public void DoesNotAnswer(string why)
     {
         LastError = $"rack {link.Id.Owner.Rack} at {link.Address}: {why}";
-        DoesNotAnswer(TimeSpan.Zero);
+        Rest(TimeSpan.Zero);
     }
 
     /// <summary>One that was taken is gone.</summary>
@@ -124,12 +124,12 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
         }
     }
 
-    private void DoesNotAnswer(TimeSpan after)
+    private void Rest(TimeSpan time)
     {
         lock (_monitor)
         {
             _failedAt = Stopwatch.GetTimestamp();
-            _retryPause = after < RetryPauseMin ? RetryPauseMin : after > RetryPauseMax ? RetryPauseMax : after;
+            _retryPause = time < RetryPauseMin ? RetryPauseMin : time > RetryPauseMax ? RetryPauseMax : time;
         }
     }
 

@@ -132,22 +132,31 @@ internal sealed partial class PoolClient
     }
 
     /// <exception cref="PageNotFoundException">Some pages were not there; all others are freed.</exception>
+    /// <exception cref="PoolOutcomeUnknownException">The same, and they may have been freed by this call; or nobody answered in time.</exception>
     internal async Task<bool> FreeRangeAsync(PageId first, long count, CancellationToken ct)
     {
         long freed = 0;
         string? missing = null;
+        var mayBeOurs = false;
         // Each request has the client's whole patience: a large range takes as long as it takes.
         for (var before = 0L; before < count; before += FreesPerRequest)
         {
-            var (completed, missed) = await FreePartAsync(first, before, Math.Min(FreesPerRequest, count - before), count, ct);
-            freed += completed;
-            missing ??= missed;
+            var part = await FreePartAsync(first, before, Math.Min(FreesPerRequest, count - before), count, ct);
+            freed += part.Completed;
+            missing ??= part.Missing;
+            mayBeOurs |= part.MayBeOurs;
         }
 
-        return missing is null ? true : throw new PageNotFoundException($"{missing} {Freed(freed, count)}".TrimEnd());
+        if (missing is null)
+            return true;
+        missing = $"A page to free is not there: {missing}. {Freed(freed, count)}".TrimEnd();
+        throw mayBeOurs
+            ? new PoolOutcomeUnknownException($"{missing} This call, of which a part got no answer, may have freed it.")
+            : new PageNotFoundException(missing);
     }
 
-    private async Task<(long Completed, string? Missing)> FreePartAsync(PageId first, long before, long part, long count, CancellationToken ct)
+    /// <returns>How many were freed, and what is said of those that were not there: they may have been freed by this request, if an attempt at it got no answer.</returns>
+    private async Task<(long Completed, string? Missing, bool MayBeOurs)> FreePartAsync(PageId first, long before, long part, long count, CancellationToken ct)
     {
         var address = _geometry.AddressOf(first);
         var request = new FreePages(_grant.Token, NewRequestId(), first.Plus(before), part);
@@ -161,12 +170,9 @@ internal sealed partial class PoolClient
                 switch (done.Status)
                 {
                     case RequestStatus.Ok:
-                        return (part, null);
-                    case RequestStatus.PageNotFound when maySent:
-                        throw new PoolOutcomeUnknownException(
-                            $"Not all of the {count} pages at {address} are there any more: freed by this call, of which a part got no answer, or before it. {done.Message}".TrimEnd());
+                        return (part, null, false);
                     case RequestStatus.PageNotFound:
-                        return (done.Completed, $"A page to free is not there: {done.Message}.");
+                        return (done.Completed, done.Message, maySent);
                     case RequestStatus.OutcomeUnknown:
                         maySent = true;
                         break;

@@ -70,16 +70,17 @@ internal sealed class SlabAllocator(PoolClient client, PageGeometry geometry)
         var header = geometry.AddressOf(page);
         if (await client.CompareExchangeAsync(header, 0, SlabLayout.LargeMagic, ct) != SlabLayout.LargeMagic)
             throw NotAllocated(address, "it is already free");
+        var isTail = true;
         try
         {
             // The header's page goes last, so that what could not be freed can be tried again.
-            if (pages > 1)
-                await FreeTailAsync(page.Plus(1), pages - 1);
+            await FreeTailAsync(page.Plus(1), pages - 1);
+            isTail = false;
             return await client.FreeRangeAsync(page, 1, CancellationToken.None);
         }
-        catch (PageUnavailableException)
+        catch (PoolException e) when (e is PageUnavailableException || (isTail && e is PoolOutcomeUnknownException))
         {
-            // Not freed: another call may.
+            // The header's page is certainly there: another call may go on.
             await client.CompareExchangeAsync(header, SlabLayout.LargeMagic, 0, CancellationToken.None);
             throw;
         }
@@ -87,6 +88,8 @@ internal sealed class SlabAllocator(PoolClient client, PageGeometry geometry)
 
     private async Task FreeTailAsync(PageId first, long pages)
     {
+        if (pages == 0)
+            return;
         try
         {
             await client.FreeRangeAsync(first, pages, CancellationToken.None);
@@ -94,12 +97,6 @@ internal sealed class SlabAllocator(PoolClient client, PageGeometry geometry)
         catch (PageNotFoundException)
         {
             // Nobody else may free them: an earlier call did, and then could not go on.
-        }
-        catch (PoolOutcomeUnknownException)
-        {
-            // The header is there, so another call may go on.
-            await client.CompareExchangeAsync(geometry.AddressOf(first.Plus(-1)), SlabLayout.LargeMagic, 0, CancellationToken.None);
-            throw;
         }
     }
 

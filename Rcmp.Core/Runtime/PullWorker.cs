@@ -18,7 +18,7 @@ internal sealed class PullWorker : IDisposable
     private readonly BlockingCollection<Job> _jobs = [];
     private readonly Dictionary<ulong, IFabricConnection> _connections = [];
 
-    /// <summary>As long as an attempt takes at most, so that at least half of the thread's time is the other racks'; a rack that was away for a moment is not kept away for long.</summary>
+    /// <summary>After an attempt that led nowhere the thread is the other racks' for as long as that took, but for so long at most: a rack that was away for a moment is not kept away for long.</summary>
     private static readonly TimeSpan SilenceMax = TimeSpan.FromSeconds(1);
 
     /// <summary>Links that led nowhere, and until when none is opened over them: the pages of the other racks wait behind each attempt.</summary>

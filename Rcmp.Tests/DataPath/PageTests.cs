@@ -95,6 +95,23 @@ public sealed class PageTests : IDisposable
     }
 
     [Fact]
+    public async Task AFreeOfManyPagesGoesOnBehindThoseThatItMayHaveFreedItself()
+    {
+        const int Pages = 1100;
+        using var rack = new HandDrivenRack(regionBytes: 16 << 20, frames: Pages);
+        var pages = new PageServer(rack);
+        var control = new FakeControlPlane { Answer = pages.Answer };
+        await using var pool = rack.Connect(control, Options);
+        var address = await pool.AllocatePagesAsync(Pages);
+        await pool.FreePagesAsync(address, 1);
+        var asked = control.Count<FreePages>();
+        control.Answer = request => request is FreePages && control.Count<FreePages>() == asked + 1 ? FakeControlPlane.Done(request, RequestStatus.OutcomeUnknown) : pages.Answer(request);
+        var e = await Assert.ThrowsAsync<PoolOutcomeUnknownException>(async () => await pool.FreePagesAsync(address, Pages));
+        Assert.Contains($"{Pages - 1} of {Pages} pages were freed", e.Message);
+        Assert.Equal(0, pages.PagesInUse);
+    }
+
+    [Fact]
     public async Task AFreeOfManyPagesGoesOnBehindThoseThatAreNotThere()
     {
         const int Pages = 1100;

@@ -32,9 +32,7 @@ public partial class DirectoryShardTests
     [Fact]
     public void APageThatRestsAfterAFailedMoveIsSaidToStayAndWhatFailed()
     {
-        Promise(1, 2, 3);
-        Find();
-        Report(2, 50, 90_000_000);
+        BeginMoveToRack2();
         Answer(1, OrderKind.Leave, Row(RowState.Resident), OrderStatus.NotQuiet);
         Assert.StartsWith("move to rack 2: ", Decision(), StringComparison.Ordinal);
         Assert.EndsWith("; the page stays: ", Decision(), StringComparison.Ordinal);
@@ -118,9 +116,7 @@ public partial class DirectoryShardTests
     [Fact]
     public void ANewDecisionDoesNotTellHowAnEarlierMoveEnded()
     {
-        Promise(1, 2, 3);
-        Find();
-        Report(2, 50, 90_000_000);
+        BeginMoveToRack2();
         Answer(1, OrderKind.Leave, Row(RowState.Resident), OrderStatus.NotQuiet);
         Report(1, 100, 0);
         Report(2, 50, 1);
@@ -131,9 +127,7 @@ public partial class DirectoryShardTests
     [Fact]
     public void WhyAPageHasMovedIsToldUntilSomethingElseIsDecided()
     {
-        Promise(1, 2, 3);
-        Find();
-        Report(2, 50, 90_000_000);
+        BeginMoveToRack2();
         var attempt = LastOrder(1, OrderKind.Leave).Attempt;
         Answer(1, OrderKind.Leave, Row(RowState.Leaving, peer: 2) with { Attempt = attempt });
         Answer(2, OrderKind.Pull, Row(RowState.Incoming, peer: 1) with { Attempt = attempt });
@@ -152,14 +146,19 @@ public partial class DirectoryShardTests
     [Fact]
     public void WhoHasAskedForAPageIsToldWhyItStaysAndNotWhatHappenedEarlier()
     {
-        Promise(1, 2, 3);
-        Find();
-        Report(2, 50, 90_000_000);
+        BeginMoveToRack2();
         Answer(1, OrderKind.Leave, Row(RowState.Resident), OrderStatus.NotQuiet);
         Advance(100_000_000);
         Give(new BringRequest(Shard, Rack(3), Page));
         var order = LastOrder(1, OrderKind.Leave);
         Give(new OrderAnswered(Shard, _shard.Term, Rack(1), OrderKind.Leave, Page, order.Attempt, OrderStatus.NotQuiet, Row(RowState.Resident), 0, "client 7 holds it"));
         Assert.Equal("the page stays: client 7 holds it", LastTo<BringAnswered>(3).Why);
+    }
+
+    private void BeginMoveToRack2()
+    {
+        Promise(1, 2, 3);
+        Find();
+        Report(2, 50, 90_000_000);
     }
 }
