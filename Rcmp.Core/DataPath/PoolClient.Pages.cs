@@ -211,8 +211,8 @@ internal sealed partial class PoolClient
                     return new PageLocation(
                         _geometry.AddressOf(page), page, found.Owner, (long)found.Epoch.Value, found.Phase,
                         [.. found.Heat.Select(static heat => new RackHeat(heat.Rack, heat.Heat))], found.LastDecision);
-                case RequestDone { Status: RequestStatus.PageNotFound } done:
-                    throw new PageNotFoundException($"There is no page at {address}: it was never allocated, or has been freed. {done.Message}");
+                case RequestDone { Status: RequestStatus.PageNotFound }:
+                    throw new PageNotFoundException($"There is no page at {address}: it was never allocated, or has been freed.");
                 case RequestDone { Status: RequestStatus.Invalid or RequestStatus.Mismatch } done:
                     throw new PoolException($"The page at {address} could not be located: {done.Message}");
             }
@@ -235,7 +235,7 @@ internal sealed partial class PoolClient
             var (reply, error) = await TryAskAsync(request, patience, ct, null);
             var done = reply as RequestDone;
             if (done is { Status: RequestStatus.PageNotFound })
-                throw new PageNotFoundException($"There is no page at {address}: it was never allocated, or has been freed. {done.Message}");
+                throw new PageNotFoundException($"There is no page at {address}: it was never allocated, or has been freed.");
             if (done is { Status: RequestStatus.Exhausted })
                 throw new PoolExhaustedException($"The page at {address} cannot be brought to rack {_grant.Rack}: {done.Message}");
             if (TryPin(address) is { } brought)
