@@ -28,6 +28,7 @@ internal sealed class ChaosJournal : IDisposable
     private const int ViolationTextAt = 40;
     private const int ViolationTextMax = 900;
     private const int HistoryWindowAt = 944;
+    private const int MovesAt = 952;
     private const int RegistersAt = 1024;
     private const int RegisterSize = 32 * sizeof(long);
     private const int NewestField = 0;
@@ -65,6 +66,9 @@ internal sealed class ChaosJournal : IDisposable
     /// <summary>Operations that failed as transient, without having done anything.</summary>
     public long RefusedOperations => _view.ReadInt64(RefusedAt);
 
+    /// <summary>Pages that came into the client's rack because it asked for them.</summary>
+    public long Moves => _view.ReadInt64(MovesAt);
+
     public long Violations => _view.ReadInt64(ViolationsAt);
 
     /// <summary>The window of the shared words that its client has come to; whatever it did in earlier ones is written down. -1 before the first.</summary>
@@ -93,6 +97,8 @@ internal sealed class ChaosJournal : IDisposable
     }
 
     public void CountOperation() => Increment(OperationsAt);
+
+    public void CountMove() => Increment(MovesAt);
 
     public void CountRefused() => Increment(RefusedAt);
 

@@ -49,6 +49,9 @@ internal sealed record ChaosResult
     /// <summary>Operations that failed as transient, without having done anything.</summary>
     public required long TransientErrors { get; init; }
 
+    /// <summary>Pages that a client brought into its rack from another one.</summary>
+    public required long Moves { get; init; }
+
     /// <summary>Recorded histories, each of one word that all clients used, that the linearizability checker has judged.</summary>
     public required long Histories { get; init; }
 

@@ -250,6 +250,7 @@ internal sealed class ChaosRun(ChaosOptions options, Action<string> say)
             AcknowledgedWrites = journals.Sum(j => j.AcknowledgedWrites),
             UnknownWrites = journals.Sum(j => Enumerable.Range(0, ChaosLayout.Registers).Sum(r => j.ReadRegister(r).Unknown.Count)
                 + Enumerable.Range(0, ChaosLayout.Counters).Sum(c => j.ReadCounter(c).Unknown)),
+            Moves = journals.Sum(j => j.Moves),
             TransientErrors = journals.Sum(j => j.RefusedOperations),
             Histories = _histories!.Histories,
             HistoryOperations = _histories.Operations,

@@ -21,7 +21,7 @@ internal static class ChaosView
         if (!result.LinksCut) writer.WriteLine($"links between nodes are not cut: {result.LinksNotCut}");
         writer.WriteLine(
             $"{Counts.Short(result.Operations)} operations; {Counts.Short(result.AcknowledgedWrites)} writes acknowledged, {result.UnknownWrites} of unknown outcome ({result.LateWrites} took effect late), "
-            + $"{Counts.Short(result.TransientErrors)} transient errors; in the end a new client had read everything after {Seconds(result.ReadableNs)}");
+            + $"{Counts.Short(result.TransientErrors)} transient errors; {Counts.Short(result.Moves)} pages brought from another rack; in the end a new client had read everything after {Seconds(result.ReadableNs)}");
         writer.WriteLine(
             $"{result.Histories} histories of words that all clients used, {Counts.Short(result.HistoryOperations)} operations, {result.HistoryUnknown} of unknown outcome: judged by the linearizability checker");
         writer.WriteLine(
@@ -67,6 +67,7 @@ internal static class ChaosView
         "killRack" => "rack daemon killed",
         "stopRack" => "rack daemon stopped",
         "killMaster" => "master killed",
+        "killMasters" => "all masters killed at once",
         "stopMaster" => "master stopped",
         "killClient" => "client killed",
         "stopClient" => "client stopped",

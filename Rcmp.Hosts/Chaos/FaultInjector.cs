@@ -69,8 +69,9 @@ internal sealed class FaultInjector(LocalCluster cluster, IReadOnlyList<ChaosCli
         {
             healing = fault.Kind switch
             {
-                FaultKind.KillRack or FaultKind.StopRack => await OnNodeAsync(cluster.Racks[fault.Target], fault, ct),
-                FaultKind.KillMaster or FaultKind.StopMaster => await OnNodeAsync(cluster.Masters[fault.Target], fault, ct),
+                FaultKind.KillRack or FaultKind.StopRack => await OnNodesAsync([cluster.Racks[fault.Target]], fault, ct),
+                FaultKind.KillMaster or FaultKind.StopMaster => await OnNodesAsync([cluster.Masters[fault.Target]], fault, ct),
+                FaultKind.KillMasters => await OnNodesAsync(cluster.Masters, fault, ct),
                 FaultKind.KillClient or FaultKind.StopClient => await OnClientAsync(clients[fault.Target], fault, ct),
                 _ => await OnLinksAsync(cluster.Network!, fault, ct),
             };
@@ -83,14 +84,12 @@ internal sealed class FaultInjector(LocalCluster cluster, IReadOnlyList<ChaosCli
         seen(new FaultSeen(fault, Math.Round(at, 1), healing));
     }
 
-    private async Task<TimeSpan> OnNodeAsync(NodeProcess node, Fault fault, CancellationToken ct)
+    private async Task<TimeSpan> OnNodesAsync(IReadOnlyList<NodeProcess> nodes, Fault fault, CancellationToken ct)
     {
-        if (fault.IsKill) await node.KillAsync();
-        else await node.SuspendAsync(true);
+        await Task.WhenAll(nodes.Select(n => fault.IsKill ? n.KillAsync() : n.SuspendAsync(true)));
         await Task.Delay(fault.Held, ct);
         var healed = clock.Elapsed;
-        if (fault.IsKill) await cluster.RestartAsync(node, ct);
-        else await node.SuspendAsync(false);
+        await Task.WhenAll(nodes.Select(n => fault.IsKill ? cluster.RestartAsync(n, ct) : n.SuspendAsync(false)));
         return await WaitWholeAsync(ct) - healed;
     }
 

@@ -6,6 +6,9 @@ internal enum FaultKind
     KillRack,
     StopRack,
     KillMaster,
+
+    /// <summary>All of them at once: nobody is left who knows the pool but its racks.</summary>
+    KillMasters,
     StopMaster,
     KillClient,
     StopClient,
@@ -34,16 +37,19 @@ internal enum FaultKind
 /// <param name="Other">The other node of a pair.</param>
 internal sealed record Fault(FaultKind Kind, int Target, TimeSpan Held, TimeSpan Gap, int Other = 0)
 {
-    public bool IsKill => Kind is FaultKind.KillRack or FaultKind.KillMaster or FaultKind.KillClient;
+    public bool IsKill => Kills(Kind);
 
     public bool IsOfRack => Kind is FaultKind.KillRack or FaultKind.StopRack or FaultKind.CutRack or FaultKind.DeafRack or FaultKind.MuteRack;
 
     public string Name => Kind switch
     {
         FaultKind.CutPair => $"nodes {Target} and {Other}",
+        FaultKind.KillMasters => "all masters",
         FaultKind.KillClient or FaultKind.StopClient => $"client{Target}",
         _ => IsOfRack ? $"rack{Target}" : $"master{Target}",
     };
+
+    public static bool Kills(FaultKind kind) => kind is FaultKind.KillRack or FaultKind.KillMaster or FaultKind.KillMasters or FaultKind.KillClient;
 
     public static bool IsOfLinks(FaultKind kind) => kind >= FaultKind.CutRack;
 
@@ -60,7 +66,7 @@ internal sealed record Fault(FaultKind Kind, int Target, TimeSpan Held, TimeSpan
 }
 
 /// <summary>The faults that follow from a seed: what, whom and for how long. Nodes and clients have a schedule each, and both run at a time;
-/// the next fault of a schedule waits until the one before is healed, so that a majority of the nodes is always there. One rack and one client are never killed, only stopped and
+/// the next fault of a schedule waits until the one before is healed. One rack and one client are never killed, only stopped and
 /// cut off: what grows slowly shows in a process that lives as long as the run.</summary>
 internal sealed class FaultPlan(ulong seed, int masters, int racks, int clients, bool cutsLinks)
 {
@@ -84,9 +90,10 @@ internal sealed class FaultPlan(ulong seed, int masters, int racks, int clients,
     {
         var kind = _nodes.Next(100) switch
         {
-            < 35 => FaultKind.KillRack,
-            < 60 => FaultKind.StopRack,
-            < 80 => FaultKind.KillMaster,
+            < 33 => FaultKind.KillRack,
+            < 56 => FaultKind.StopRack,
+            < 72 => FaultKind.KillMaster,
+            < 82 => FaultKind.KillMasters,
             _ => FaultKind.StopMaster,
         };
         return Next(_nodes, kind, kind == FaultKind.KillRack ? NotSpared(_nodes, racks) : _nodes.Next(kind == FaultKind.StopRack ? racks : masters));
@@ -105,8 +112,7 @@ internal sealed class FaultPlan(ulong seed, int masters, int racks, int clients,
     private static Fault Next(Random random, FaultKind kind, int target)
     {
         // At once, which is the hardest for the others, or after a while; a stop or a cut is sometimes shorter, sometimes longer than the cluster's patience.
-        var isKill = kind is FaultKind.KillRack or FaultKind.KillMaster or FaultKind.KillClient;
-        var held = isKill ? Math.Max(0, random.NextDouble() * 5 - 2) : 0.1 + random.NextDouble() * random.NextDouble() * 6;
+        var held = Fault.Kills(kind) ? Math.Max(0, random.NextDouble() * 5 - 2) : 0.1 + random.NextDouble() * random.NextDouble() * 6;
         // Most stops are short; a partition is there to outlast everybody's patience more often.
         if (Fault.IsOfLinks(kind)) held = 0.1 + random.NextDouble() * 7;
         return new Fault(kind, target, TimeSpan.FromSeconds(held), TimeSpan.FromSeconds(0.3 + random.NextDouble() * 1.5));

@@ -68,7 +68,19 @@ internal sealed class ClientServer(PoolClient pool, TextReader input, TextWriter
     {
         using var journal = new ChaosJournal(assignment.Journal);
         using var history = new HistoryWriter(pool, assignment.History, assignment.Client, assignment.Start, journal);
-        await new ChaosWorker(pool, assignment.Layout, assignment.Client, journal, history, assignment.Seed).RunAsync(ct);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var bringing = new PageBringer(pool, assignment.Layout, assignment.History, assignment.Client, journal, assignment.Seed).RunAsync(over.Token);
+        var working = new ChaosWorker(pool, assignment.Layout, assignment.Client, journal, history, assignment.Seed).RunAsync(ct);
+        // Whichever of them fails ends the client's work, and is told.
+        try
+        {
+            await await Task.WhenAny(working, bringing);
+        }
+        finally
+        {
+            await over.CancelAsync();
+            await bringing;
+        }
     }
 
     private HitBenchmarkResult Baseline(WorkloadSpec spec)
