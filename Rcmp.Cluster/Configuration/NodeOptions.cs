@@ -37,6 +37,7 @@ internal sealed record NodeOptions
     public required Guid PoolId { get; init; }
     public required int PageSize { get; init; }
     public required NodeAddress Address { get; init; }
+    public required int ConnectionsMax { get; init; }
     public required IReadOnlyList<NodeAddress> SeedNodes { get; init; }
     public required int DirectoryShards { get; init; }
     public required TimeSpan JoinTimeout { get; init; }
@@ -73,6 +74,7 @@ internal sealed record NodeOptions
             PoolId = reader.RequiredGuid("rcmp.pool.id"),
             PageSize = ReadPageSize(reader),
             Address = new NodeAddress(host, port),
+            ConnectionsMax = reader.Int32("rcmp.node.max-connections", 8, 65536),
             SeedNodes = seeds,
             DirectoryShards = reader.Int32("rcmp.directory.shards", 1, StateCopies.TermsMax),
             JoinTimeout = reader.Duration("rcmp.join-timeout", TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)),

@@ -6,6 +6,7 @@ using Akka.Hosting.Logging;
 using Microsoft.Extensions.Logging;
 using Rcmp.Cluster.Configuration;
 using Rcmp.Cluster.Serialization;
+using Rcmp.Cluster.Transport;
 
 namespace Rcmp.Cluster.Nodes;
 
@@ -44,7 +45,7 @@ internal static class SystemConfig
             {{patience}}
             """ + "\n" + RefusedSerializer.Bindings)
             .WithFallback(options.Common.AkkaOverrides)
-            .WithFallback(ConfigurationFactory.ParseString(MessageLimit(options.Common.MessageBytesMax)))
+            .WithFallback(ConfigurationFactory.ParseString(Limits(options)))
             .WithFallback(Profile(options.Common.TimingProfile))
             .WithFallback(Resource("akka-node.conf"))
             .WithFallback(Resource("akka-common.conf"))
@@ -62,10 +63,11 @@ internal static class SystemConfig
             .WithFallback(ConfigurationFactory.ParseString(Bindings));
 
     // The transport's frame is larger than a body: an oversized message fails at its sender, by name.
-    private static string MessageLimit(int bytes) =>
+    private static string Limits(NodeOptions options) =>
         $$"""
-        {{PoolSerializer.LimitKey}} = {{Text(bytes)}}
-        akka.remote.dot-netty.tcp.maximum-frame-size = {{Text(bytes + (1 << 20))}}
+        {{PoolSerializer.LimitKey}} = {{Text(options.Common.MessageBytesMax)}}
+        akka.remote.dot-netty.tcp.maximum-frame-size = {{Text(options.Common.MessageBytesMax + (1 << 20))}}
+        akka.remote.dot-netty.tcp.{{SocketTransport.ConnectionsKey}} = {{Text(options.ConnectionsMax)}}
         """;
 
     public static Config Profile(string name) => Resource($"timing-{name}.conf");

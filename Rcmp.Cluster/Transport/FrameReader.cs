@@ -7,11 +7,17 @@ internal sealed class FrameReader(int frameBytesMax)
 {
     public const int HeaderBytes = sizeof(int);
 
+    /// <summary>A frame of so many bytes fits a buffer that has not grown.</summary>
+    public const int UsualFrameBytesMax = UsualBytes - HeaderBytes;
+
     private const int UsualBytes = 16 << 10;
 
     private byte[] _buffer = new byte[UsualBytes];
     private int _start;
     private int _end;
+
+    /// <summary>Of the frames that are still to come.</summary>
+    public int FrameBytesMax { get; set; } = frameBytesMax;
 
     /// <summary>Where the next bytes go; never empty.</summary>
     public Span<byte> Free => _buffer.AsSpan(_end);
@@ -28,7 +34,7 @@ internal sealed class FrameReader(int frameBytesMax)
         if (_end - _start >= HeaderBytes)
         {
             var length = BinaryPrimitives.ReadInt32LittleEndian(_buffer.AsSpan(_start));
-            if (length < 0 || length > frameBytesMax) throw new InvalidDataException($"a frame of {(uint)length} bytes, where {frameBytesMax} are allowed");
+            if (length < 0 || length > FrameBytesMax) throw new InvalidDataException($"a frame of {(uint)length} bytes, where {FrameBytesMax} are allowed");
             whole += length;
             if (_end - _start >= whole)
             {

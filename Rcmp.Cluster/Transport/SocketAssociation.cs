@@ -19,6 +19,9 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
     private readonly Socket _socket;
     private readonly SocketLoop _loop;
     private readonly FrameReader _frames;
+    private readonly TransportLog _log;
+    private readonly int _frameBytesMax;
+    private readonly InboundConnections? _inbound;
     private readonly Lock _lock = new();
     private readonly TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private byte[] _out = new byte[1 << 10];
@@ -29,12 +32,16 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
     private IHandleEventListener? _listener;
     private bool _closed;
     private bool _isLossTold;
+    private bool _isIntroduced;
 
-    /// <summary>Takes over a non-blocking socket that is connected or being connected. If that fails the socket is closed.</summary>
-    public SocketAssociation(Socket socket, Address local, Address remote, SocketLoop loop, int frameBytesMax)
+    /// <summary>Takes over a non-blocking socket that is connected or being connected. If that fails the socket is closed.
+    /// One that the other side has opened is counted in <paramref name="inbound"/>, once its owner has added it there.</summary>
+    public SocketAssociation(Socket socket, Address local, Address remote, SocketLoop loop, int frameBytesMax, TransportLog log, InboundConnections? inbound = null)
         : base(local, remote)
     {
-        (_socket, _loop, _frames) = (socket, loop, new FrameReader(frameBytesMax));
+        (_socket, _loop, _frameBytesMax, _log, _inbound, _isIntroduced) = (socket, loop, frameBytesMax, log, inbound, inbound is null);
+        // A stranger's first frame is Akka's ASSOCIATE, some 100 bytes: until it is there, nobody makes a buffer grow.
+        _frames = new FrameReader(_isIntroduced ? frameBytesMax : Math.Min(frameBytesMax, FrameReader.UsualFrameBytesMax));
         // The token is needed by whatever the loop finds, and it may find something at once.
         lock (_lock)
         {
@@ -59,6 +66,9 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
 
     /// <summary>Completes when the connection is open, or fails with a <see cref="SocketException"/>.</summary>
     public Task Connected => _connected.Task;
+
+    /// <summary>The other side, for a log.</summary>
+    public string Peer => $"{RemoteAddress.Host}:{RemoteAddress.Port}";
 
     public override bool Write(ByteString payload)
     {
@@ -94,7 +104,15 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
             _socket.Dispose();
         }
 
+        _inbound?.Remove(this);
         _connected.TrySetException(new SocketException((int)SocketError.OperationAborted));
+    }
+
+    /// <summary>Closes the connection, and tells Akka that it is lost.</summary>
+    public void CloseBroken()
+    {
+        Close();
+        TellLoss();
     }
 
     public void OnReady(Readiness readiness)
@@ -181,21 +199,36 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
                 }
 
                 _frames.Advance(count);
-                while (_frames.TryRead(out var frame)) _listener?.Notify(new InboundPayload(ByteString.CopyFrom(frame)));
+                while (_frames.TryRead(out var frame))
+                {
+                    if (!_isIntroduced && !TryIntroduce()) return;
+                    _listener?.Notify(new InboundPayload(ByteString.CopyFrom(frame)));
+                }
+
                 if (count < room) return;
             }
         }
-        catch (InvalidDataException)
+        catch (InvalidDataException e)
         {
-            // Whoever sends that speaks something else; there is nobody to tell.
+            // Whoever sends that speaks something else, or has a larger limit.
+            _log.Wrong(Peer, _isIntroduced ? $"{e.Message} (rcmp.limits.message-size, and 1 MiB)" : $"{e.Message} before it has introduced itself");
             CloseBroken();
         }
     }
 
-    private void CloseBroken()
+    /// <summary>With the first whole frame: Akka closes whoever says anything but who it is.</summary>
+    private bool TryIntroduce()
     {
-        Close();
-        TellLoss();
+        if (!_inbound!.TryIntroduce(this))
+        {
+            _log.Full(Peer, _inbound.KnownMax);
+            CloseBroken();
+            return false;
+        }
+
+        _isIntroduced = true;
+        _frames.FrameBytesMax = _frameBytesMax;
+        return true;
     }
 
     /// <summary>Once, to the listener or whoever becomes it.</summary>

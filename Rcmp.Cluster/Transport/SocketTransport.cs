@@ -14,12 +14,19 @@ namespace Rcmp.Cluster.Transport;
 /// <remarks>No TLS: whoever turns it on names Akka's own transport-class.</remarks>
 internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatchedSocket
 {
+    /// <summary>In Akka's section of this transport; set in our own nodes from <c>rcmp.node.max-connections</c>.</summary>
+    public const string ConnectionsKey = "max-connections";
+
+    private const int ConnectionsMaxUsual = 4096;
+
     private static readonly TimeSpan PauseWithoutDescriptors = TimeSpan.FromMilliseconds(100);
 
     private readonly TaskCompletionSource<IAssociationEventListener> _associations = new();
     private readonly SocketLoop _loop;
     private readonly string _hostname;
     private readonly TimeSpan _connectTimeout;
+    private readonly TransportLog _log;
+    private readonly InboundConnections _inbound;
     private Socket? _listener;
     private ulong _token;
     private volatile Address _local = new("tcp", "");
@@ -33,6 +40,8 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
         MaximumPayloadBytes = config.GetByteSize("maximum-frame-size", null) ?? throw new ConfigurationException("akka.remote.dot-netty.tcp.maximum-frame-size is missing.");
         _hostname = config.GetString("hostname", "");
         _connectTimeout = config.GetTimeSpan("connection-timeout", TimeSpan.FromSeconds(15));
+        _log = TransportLog.Of(system);
+        _inbound = new InboundConnections(config.GetInt(ConnectionsKey, ConnectionsMaxUsual));
         _loop = new SocketLoop(ActorLane.Of(system));
         (system.Scheduler as DueTimeScheduler)?.LendTo(ActorLane.Of(system));
     }
@@ -75,7 +84,7 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
             var address = await ResolveAsync(remoteAddress.Host).ConfigureAwait(false);
             var socket = NewSocket(address.AddressFamily);
             Begin(socket, new IPEndPoint(address, remoteAddress.Port ?? 0));
-            association = new SocketAssociation(socket, _local, remoteAddress, _loop, (int)MaximumPayloadBytes);
+            association = new SocketAssociation(socket, _local, remoteAddress, _loop, (int)MaximumPayloadBytes, _log);
             await association.Connected.WaitAsync(_connectTimeout).ConfigureAwait(false);
             return association;
         }
@@ -115,10 +124,25 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
 
         try
         {
-            Prepare(socket);
             var from = (IPEndPoint)socket.RemoteEndPoint!;
+            if (_inbound.IsFull)
+            {
+                socket.Dispose();
+                _log.Full(from.ToString(), _inbound.KnownMax);
+                return;
+            }
+
+            Prepare(socket);
             var remote = new Address(SchemeIdentifier, System.Name, from.Address.ToString(), from.Port);
-            _associations.Task.Result.Notify(new InboundAssociation(new SocketAssociation(socket, _local, remote, _loop, (int)MaximumPayloadBytes)));
+            var association = new SocketAssociation(socket, _local, remote, _loop, (int)MaximumPayloadBytes, _log, _inbound);
+            if (_inbound.Add(association) is { } displaced)
+            {
+                _log.Silent(displaced.Peer, InboundConnections.StrangersMax);
+                displaced.CloseBroken();
+            }
+
+            // Akka's handshake timer runs from here: akka.remote.dot-netty.tcp.connection-timeout.
+            _associations.Task.Result.Notify(new InboundAssociation(association));
         }
         catch (Exception e) when (e is Win32Exception or ObjectDisposedException)
         {

@@ -1,4 +1,9 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Akka.Cluster;
 using Rcmp.Cluster.Configuration;
+using Rcmp.Cluster.Transport;
 using Rcmp.Protocol.Messages;
 
 namespace Rcmp.Tests.Cluster;
@@ -82,11 +87,46 @@ public sealed class LimitTests
     }
 
     [Fact]
-    public void TheSizeOfMessagesIsAKey()
+    public void TheSizeOfMessagesAndTheNumberOfConnectionsAreKeys()
     {
-        var options = ConfigLoader.Parse("rcmp { pool.id = \"6f1b0a52-3c0e-4d53-9d53-2a6c8f0d7e11\", seed-nodes = [\"127.0.0.1:1\"], node.port = 1, limits.message-size = 20MiB }", "t.conf", NodeRole.Master);
+        var options = ConfigLoader.Parse(
+            "rcmp { pool.id = \"6f1b0a52-3c0e-4d53-9d53-2a6c8f0d7e11\", seed-nodes = [\"127.0.0.1:1\"], node.port = 1, node.max-connections = 77, limits.message-size = 20MiB }", "t.conf", NodeRole.Master);
         var config = Rcmp.Cluster.Nodes.SystemConfig.ForNode(MasterNodeOptions.Read(options).Node, "master");
         Assert.Equal(20 << 20, config.GetInt(Rcmp.Cluster.Serialization.PoolSerializer.LimitKey));
         Assert.Equal(21 << 20, config.GetByteSize("akka.remote.dot-netty.tcp.maximum-frame-size"));
+        Assert.Equal(77, config.GetInt("akka.remote.dot-netty.tcp." + SocketTransport.ConnectionsKey));
+    }
+
+    [Fact]
+    public async Task StrangersAtThePortsOfAClusterHarmNeitherItNorNewClients()
+    {
+        await using var cluster = await TestCluster.StartAsync(racks: 1, "rcmp.node.max-connections = 8");
+        var losses = 0;
+        var members = Akka.Cluster.Cluster.Get(cluster.Master!.System!);
+        members.RegisterOnMemberRemoved(() => Interlocked.Increment(ref losses));
+        int[] ports = [cluster.MasterPort, int.Parse(cluster.ClientOptions(0).Rack.Split(':')[1], CultureInfo.InvariantCulture)];
+        var flood = new List<Socket>();
+        try
+        {
+            for (var i = 0; i < 2 * InboundConnections.StrangersMax; i++)
+            {
+                foreach (var port in ports)
+                {
+                    var peer = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                    flood.Add(peer);
+                    await peer.ConnectAsync(IPAddress.Loopback, port);
+                }
+            }
+
+            await using var pool = await cluster.ConnectAsync(0);
+            await pool.FreePagesAsync(await pool.AllocatePagesAsync(10), 10);
+            Assert.Equal(2, members.State.Members.Count(member => member.Status == MemberStatus.Up));
+            Assert.Empty(members.State.Unreachable);
+            Assert.Equal(0, losses);
+        }
+        finally
+        {
+            flood.ForEach(peer => peer.Dispose());
+        }
     }
 }

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging;
 using Rcmp.Runtime;
 
 namespace Rcmp.Tests.Embedded;
@@ -36,39 +35,5 @@ public sealed class RegionPlaceTests
         await using var pool = await RcmpPool.StartEmbeddedAsync(new EmbeddedPoolOptions { RegionSize = 16 << 20, LoggerFactory = log }, TestContext.Current.CancellationToken);
         Assert.StartsWith(RegionFiles.SharedMemory, pool.Info.RegionPath, StringComparison.Ordinal);
         Assert.DoesNotContain(log.Lines, line => line.Contains("has no room", StringComparison.Ordinal));
-    }
-
-    /// <summary>What was logged, from warnings on.</summary>
-    private sealed class LogLines : ILoggerFactory, ILogger
-    {
-        private readonly List<string> _lines = [];
-
-        public IReadOnlyList<string> Lines
-        {
-            get
-            {
-                lock (_lines) return [.. _lines];
-            }
-        }
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public void AddProvider(ILoggerProvider provider)
-        {
-        }
-
-        public void Dispose()
-        {
-        }
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            lock (_lines) _lines.Add(formatter(state, exception));
-        }
     }
 }

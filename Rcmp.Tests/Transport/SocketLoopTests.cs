@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Akka.Actor;
+using Microsoft.Extensions.Logging.Abstractions;
 using Rcmp.Cluster.Transport;
 using Rcmp.Native;
 
@@ -34,7 +35,7 @@ public sealed class SocketLoopTests
             var socket = listener.Accept();
             _ = loop.StopAsync();
             var address = new Address("tcp", "test", "127.0.0.1", 1);
-            Refused.TrySetResult(Record.Exception(() => new SocketAssociation(socket, address, address, loop, 1024)));
+            Refused.TrySetResult(Record.Exception(() => new SocketAssociation(socket, address, address, loop, 1024, new TransportLog(NullLogger.Instance))));
         }
 
         public void Close()

@@ -14,7 +14,7 @@ namespace Rcmp.Tests.Transport;
 public sealed class SocketTransportTests
 {
     private const string AkkasOwn = "akka.remote.dot-netty.tcp.transport-class = \"Akka.Remote.Transport.DotNetty.TcpTransport,Akka.Remote\"";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     [Theory]
     [InlineData("", "")]
@@ -116,16 +116,16 @@ public sealed class SocketTransportTests
         Assert.Contains("transport-class", refusal.ToString());
     }
 
-    private static ActorSystem Start(string name, string extra = "") =>
+    internal static ActorSystem Start(string name, string extra = "") =>
         ActorSystem.Create(name, ConfigurationFactory.ParseString(extra + "\nakka.loglevel = OFF").WithFallback(SystemConfig.ForClient("127.0.0.1", 0, "fast")));
 
-    private static Task EndAsync(params ActorSystem[] systems) => Task.WhenAll(systems.Select(system => system.Terminate())).WaitAsync(Patience);
+    internal static Task EndAsync(params ActorSystem[] systems) => Task.WhenAll(systems.Select(system => system.Terminate())).WaitAsync(Patience);
 
-    private static string AddressOf(ActorSystem system) => ((ExtendedActorSystem)system).Provider.DefaultAddress.ToString();
+    internal static string AddressOf(ActorSystem system) => ((ExtendedActorSystem)system).Provider.DefaultAddress.ToString();
 
-    private static RequestDone Numbered(int number, int length) => new(new RequestId((ulong)number + 1), RequestStatus.Ok, new string((char)('a' + number % 26), length), number);
+    internal static RequestDone Numbered(int number, int length) => new(new RequestId((ulong)number + 1), RequestStatus.Ok, new string((char)('a' + number % 26), length), number);
 
-    private static async Task<int> EndOfAsync(Socket peer, CancellationToken ct)
+    internal static async Task<int> EndOfAsync(Socket peer, CancellationToken ct)
     {
         try
         {
@@ -138,7 +138,7 @@ public sealed class SocketTransportTests
         }
     }
 
-    private sealed class Echo : ReceiveActor
+    internal sealed class Echo : ReceiveActor
     {
         public Echo() => Receive<IPoolProtocol>(message => Sender.Tell(message, Self));
     }
