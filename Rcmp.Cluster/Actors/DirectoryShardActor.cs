@@ -11,15 +11,18 @@ namespace Rcmp.Cluster.Actors;
 internal sealed class DirectoryShardActor : ReceiveActor, IWithTimers
 {
     private readonly DirectoryShard _shard;
+    private readonly ShardId _id;
+    private readonly IShardObserver? _observer;
     private readonly Effects _effects;
     private readonly NodeRoster _roster;
     private long _timerAtNs = long.MaxValue;
 
-    public DirectoryShardActor(ShardId shard, DirectoryOptions options, NodeRoster roster, Action<string> fatal, ILogger log)
+    public DirectoryShardActor(ShardId shard, DirectoryOptions options, NodeRoster roster, Action<string> fatal, ILogger log, IShardObserver? observer = null)
     {
+        (_id, _observer) = (shard, observer);
         var incarnation = (uint)Random.Shared.NextInt64(1, uint.MaxValue);
         _shard = new DirectoryShard(shard, incarnation, options, () => (ulong)Random.Shared.NextInt64());
-        _effects = new Effects(roster, fatal, log);
+        _effects = new Effects(shard, roster, fatal, log, observer);
         _roster = roster;
         ClusterLog.ShardStarted(log, shard.Value, incarnation);
         Receive<DeadlineReached>(_ =>
@@ -39,6 +42,7 @@ internal sealed class DirectoryShardActor : ReceiveActor, IWithTimers
 
     private void Handle(IPoolProtocol message)
     {
+        if (_observer?.Hears(_id, message) == false) return;
         _shard.Handle(message, MonotonicClock.NowNs, _effects);
         SetTimer();
     }
@@ -57,9 +61,13 @@ internal sealed class DirectoryShardActor : ReceiveActor, IWithTimers
         public static readonly DeadlineReached Instance = new();
     }
 
-    private sealed class Effects(NodeRoster roster, Action<string> fatal, ILogger log) : IShardEffects
+    private sealed class Effects(ShardId shard, NodeRoster roster, Action<string> fatal, ILogger log, IShardObserver? observer) : IShardEffects
     {
-        public void SendToRack(RackId rack, IPoolProtocol message) => roster.FindRack(rack)?.Tell(message, ActorRefs.NoSender);
+        public void SendToRack(RackId rack, IPoolProtocol message)
+        {
+            observer?.Sends(shard, message);
+            roster.FindRack(rack)?.Tell(message, ActorRefs.NoSender);
+        }
 
         public void Log(RackLogLevel level, string message) => Runtime.RackLog.Write(log, level, message);
 

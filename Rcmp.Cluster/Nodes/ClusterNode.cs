@@ -36,6 +36,9 @@ internal abstract class ClusterNode : IAsyncDisposable
     /// <summary>The present actor system; for tests.</summary>
     public ActorSystem? System { get; private set; }
 
+    /// <summary>Of the directory shards that this node runs; for tests.</summary>
+    public IShardObserver? ShardObserver { get; init; }
+
     protected ILogger Log { get; }
 
     protected ILoggerFactory Loggers => _loggers;

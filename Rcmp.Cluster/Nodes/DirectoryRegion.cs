@@ -12,7 +12,7 @@ namespace Rcmp.Cluster.Nodes;
 /// <summary>What masters and racks both run: the directory's shards, a way to the master, the roster.</summary>
 internal static class DirectoryRegion
 {
-    public static IActorRef StartDirectory(ActorSystem system, NodeOptions options, NodeRoster roster, Action<string> fatal, ILoggerFactory loggers)
+    public static IActorRef StartDirectory(ActorSystem system, NodeOptions options, NodeRoster roster, Action<string> fatal, ILoggerFactory loggers, IShardObserver? observer)
     {
         var log = loggers.CreateLogger("Rcmp.Directory");
         var directory = options.ToDirectory();
@@ -21,7 +21,7 @@ internal static class DirectoryRegion
         return sharding.Start(
             Paths.Directory,
             entity => Props.Create(() => new DirectoryShardActor(
-                new ShardId(int.Parse(entity, CultureInfo.InvariantCulture)), directory, roster, fatal, log)),
+                new ShardId(int.Parse(entity, CultureInfo.InvariantCulture)), directory, roster, fatal, log, observer)),
             settings,
             new DirectoryExtractor(options.Geometry, options.DirectoryShards),
             new RacksFirst(sharding.DefaultShardAllocationStrategy(settings), RacksOf),

@@ -40,7 +40,7 @@ internal sealed class MasterNode(MasterNodeOptions options, ILoggerFactory logge
                 PoisonPill.Instance,
                 ClusterSingletonManagerSettings.Create(system).WithRole(SystemConfig.MasterRole)),
             Paths.Master);
-        DirectoryRegion.StartDirectory(system, options.Node, roster, Fatal, Loggers);
+        DirectoryRegion.StartDirectory(system, options.Node, roster, Fatal, Loggers, ShardObserver);
         var proxy = DirectoryRegion.StartMasterProxy(system);
         system.ActorOf(Props.Create(() => new AdminActor(options.Node, roster, proxy, null)), Paths.Admin);
     }

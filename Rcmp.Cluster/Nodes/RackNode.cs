@@ -44,7 +44,7 @@ internal sealed class RackNode : ClusterNode
     {
         var roster = new NodeRoster(system);
         var sessions = new SessionRegistry();
-        var directory = DirectoryRegion.StartDirectory(system, _options.Node, roster, Fatal, Loggers);
+        var directory = DirectoryRegion.StartDirectory(system, _options.Node, roster, Fatal, Loggers, ShardObserver);
         var master = DirectoryRegion.StartMasterProxy(system);
         DirectoryRegion.StartRoster(system, roster, Host.Deliver, Log);
         system.ActorOf(Props.Create(() => new RackActor(Host, OnAccepted, OnRefused)).WithDispatcher(SystemConfig.Dispatcher), Paths.Rack);

@@ -11,13 +11,13 @@ internal sealed class LocalCluster : IAsyncDisposable
 
     private readonly bool _detached;
 
-    private LocalCluster(string directory, ClusterManifest manifest, bool detached, LinkNetwork? network = null)
+    private LocalCluster(string directory, ClusterManifest manifest, bool detached, LinkNetwork? network = null, IReadOnlyList<string>? launcher = null)
     {
         Directory = directory;
         Manifest = manifest;
         _detached = detached;
         Network = network;
-        Nodes = [.. manifest.Nodes.Select(n => new NodeProcess(directory, n, network?.LauncherOf(n.Name) ?? []))];
+        Nodes = [.. manifest.Nodes.Select(n => new NodeProcess(directory, n, [.. network?.LauncherOf(n.Name) ?? [], .. launcher ?? []]))];
     }
 
     public string Directory { get; }
@@ -63,7 +63,7 @@ internal sealed class LocalCluster : IAsyncDisposable
             }
         }
         foreach (var log in System.IO.Directory.Exists(options.Directory) ? System.IO.Directory.GetFiles(options.Directory, "*.log") : []) File.Delete(log);
-        return new LocalCluster(options.Directory, ClusterFiles.Write(options, poolId, say), options.Detached, options.Network);
+        return new LocalCluster(options.Directory, ClusterFiles.Write(options, poolId, say), options.Detached, options.Network, options.Launcher);
     }
 
     /// <summary>The cluster of a directory, running or not; without one, that which <c>up</c> started last.</summary>

@@ -33,6 +33,9 @@ internal sealed record LocalClusterOptions
     /// <summary>A network with a place for each node; none: all are on the loopback.</summary>
     public LinkNetwork? Network { get; init; }
 
+    /// <summary>Stands before the command line of each node and becomes the node; nothing: the nodes are this program. For tests, whose nodes can be made to fail.</summary>
+    public IReadOnlyList<string> Launcher { get; init; } = [];
+
     /// <summary>The names of the nodes, masters first.</summary>
     public static IEnumerable<string> NamesOf(int masters, int racks) =>
         [.. Enumerable.Range(0, masters).Select(i => $"master{i}"), .. Enumerable.Range(0, racks).Select(i => $"rack{i}")];

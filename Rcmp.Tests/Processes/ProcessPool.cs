@@ -17,7 +17,16 @@ internal sealed class ProcessPool : IAsyncDisposable
 
     public static Task<ProcessPool> StartAsync(int masters, int racks, params (string Key, string Value)[] settings) => StartAsync(null, masters, racks, settings);
 
-    public static async Task<ProcessPool> StartAsync(LinkNetwork? network, int masters, int racks, params (string Key, string Value)[] settings)
+    public static Task<ProcessPool> StartAsync(LinkNetwork? network, int masters, int racks, params (string Key, string Value)[] settings) =>
+        StartAsync(network, [], masters, racks, settings);
+
+    /// <param name="network">A network of the nodes' own.</param>
+    /// <param name="launcher">What the nodes are started with.</param>
+    /// <param name="masters">How many.</param>
+    /// <param name="racks">How many.</param>
+    /// <param name="settings">Of every node and client.</param>
+    public static async Task<ProcessPool> StartAsync(
+        LinkNetwork? network, IReadOnlyList<string> launcher, int masters, int racks, params (string Key, string Value)[] settings)
     {
         var directory = Directory.CreateTempSubdirectory("rcmp-test-").FullName;
         var options = new LocalClusterOptions
@@ -26,6 +35,7 @@ internal sealed class ProcessPool : IAsyncDisposable
             Masters = masters,
             Racks = racks,
             Network = network,
+            Launcher = launcher,
             RegionSize = ByteSize.MiB(32),
             Ephemeral = true,
             Settings = settings.ToDictionary(pair => pair.Key, pair => pair.Value),

@@ -30,9 +30,25 @@ internal sealed class WorkerLoop
             for (var i = 0; i < pages; i++) pool.FetchAdd(address + (long)i * pool.Info.PageSize, 1);
         }
         ,
-        "bring" => () =>
+        // The processors are left to the processes that the test is about.
+        "tally" => () =>
         {
-            for (var i = 0; i < pages; i++) pool.PinAsync(address + (long)i * pool.Info.PageSize).AsTask().GetAwaiter().GetResult().Dispose();
+            for (var i = 0; i < pages; i++) pool.FetchAdd(address + (long)i * pool.Info.PageSize, 1);
+            Thread.Sleep(1);
+        }
+        ,
+        "bring" => () => Bring(pool, address, pages),
+        "attract" => () =>
+        {
+            try
+            {
+                Bring(pool, address, pages);
+            }
+            catch (PoolException e) when (e.IsTransient)
+            {
+            }
+
+            Thread.Sleep(1);
         }
         ,
         _ => throw new ArgumentException($"unknown loop {kind}"),
@@ -82,6 +98,11 @@ internal sealed class WorkerLoop
                 }
             }
         };
+    }
+
+    private static void Bring(IMemoryPool pool, GAddr address, int pages)
+    {
+        for (var i = 0; i < pages; i++) pool.PinAsync(address + (long)i * pool.Info.PageSize).AsTask().GetAwaiter().GetResult().Dispose();
     }
 
     private static Action Write(IMemoryPool pool, GAddr address, int pages)

@@ -34,13 +34,15 @@ internal sealed class WorkerProcess : IAsyncDisposable
     }
 
     /// <summary>The same; false if the answer is this error.</summary>
-    public async Task<bool> TrySayAsync(string line, string error)
+    public async Task<bool> TrySayAsync(string line, string error) => await AskAsync(line, error) is not null;
+
+    /// <summary>The answer; null if it is this error.</summary>
+    public async Task<string?> AskAsync(string line, string error)
     {
         await SendAsync(line);
         var reply = await ReceiveAsync(line);
-        if (reply.StartsWith($"error {error}", StringComparison.Ordinal)) return false;
-        AssertOk(line, reply);
-        return true;
+        if (reply.StartsWith($"error {error}", StringComparison.Ordinal)) return null;
+        return Result(line, reply);
     }
 
     /// <summary>The error that must come.</summary>
@@ -82,15 +84,14 @@ internal sealed class WorkerProcess : IAsyncDisposable
         await _process.StandardInput.FlushAsync();
     }
 
-    private async Task<string> ReplyAsync(string line)
-    {
-        var reply = await ReceiveAsync(line);
-        AssertOk(line, reply);
-        return reply.Length > 3 ? reply[3..] : "";
-    }
+    private async Task<string> ReplyAsync(string line) => Result(line, await ReceiveAsync(line));
 
     private async Task<string> ReceiveAsync(string line) =>
         await _process.StandardOutput.ReadLineAsync().WaitAsync(ReplyTimeout) ?? throw new InvalidOperationException($"the worker ended at '{line}'");
 
-    private static void AssertOk(string line, string reply) => Assert.True(reply.StartsWith("ok", StringComparison.Ordinal), $"{line}: {reply}");
+    private static string Result(string line, string reply)
+    {
+        Assert.True(reply.StartsWith("ok", StringComparison.Ordinal), $"{line}: {reply}");
+        return reply.Length > 3 ? reply[3..] : "";
+    }
 }

@@ -6,7 +6,10 @@ namespace Rcmp.Runtime.Embedded;
 internal sealed partial class EmbeddedCluster
 {
     private void DeliverToShard(ShardId shard, IPoolProtocol message) =>
-        _dispatcher.Post(() => _shards[shard.Value].Handle(message, NowNs, _shardEffects[shard.Value]));
+        _dispatcher.Post(() =>
+        {
+            if (ShardHearing?.Invoke(shard, message) != false) _shards[shard.Value].Handle(message, NowNs, _shardEffects[shard.Value]);
+        });
 
     private void DeliverToRack(RackId rack, IPoolProtocol message) => _dispatcher.Post(() => FindRack(rack)?.Deliver(message));
 

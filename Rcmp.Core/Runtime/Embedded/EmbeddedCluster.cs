@@ -57,6 +57,9 @@ internal sealed partial class EmbeddedCluster : IDisposable
     /// <summary>For tests: sees every order before a shard sends it.</summary>
     internal Action<ShardId, IPoolProtocol>? ShardSending { get; set; }
 
+    /// <summary>For tests: sees every message before a shard does; false loses it.</summary>
+    internal Func<ShardId, IPoolProtocol, bool>? ShardHearing { get; set; }
+
     /// <summary>What ended the pool, if an invariant was broken.</summary>
     public string? FatalError => _fatal;
 
