@@ -17,7 +17,10 @@ internal sealed class DueTimeScheduler(Config config, ILoggingAdapter log) : Sch
     /// <summary>Repeated actions come at multiples of this, if they come more seldom than <see cref="CoarseFromTicks"/>.</summary>
     private static readonly long GridTicks = Stopwatch.Frequency / 10;
 
-    private static readonly long CoarseFromTicks = Stopwatch.Frequency / 2;
+    /// <summary>Those whose interval is a multiple of this come at multiples of it: nearly all of a node's do, and it wakes up for them twice a second.</summary>
+    private static readonly long WideGridTicks = Stopwatch.Frequency / 2;
+
+    private static readonly long CoarseFromTicks = Stopwatch.Frequency / 4;
 
     private readonly object _monitor = new();
     private readonly PriorityQueue<Entry, long> _entries = new();
@@ -133,8 +136,10 @@ internal sealed class DueTimeScheduler(Config config, ILoggingAdapter log) : Sch
     internal static long Next(long from, long interval)
     {
         var next = from + interval;
+        if (interval < CoarseFromTicks) return next;
+        var grid = interval % WideGridTicks == 0 ? WideGridTicks : GridTicks;
         // To the nearest, so that the interval is right on average.
-        return interval < CoarseFromTicks ? next : (next + GridTicks / 2) / GridTicks * GridTicks;
+        return (next + grid / 2) / grid * grid;
     }
 
     private void Carry(Entry entry)

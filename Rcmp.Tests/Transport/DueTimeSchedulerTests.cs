@@ -54,21 +54,26 @@ public sealed class DueTimeSchedulerTests : IDisposable
     }
 
     [Fact]
-    public void WhatIsRepeatedSeldomComesAtMultiplesOfATenthOfASecondAndAtItsIntervalOnAverage()
+    public void WhatIsRepeatedSeldomComesTogether()
     {
-        var tenth = Stopwatch.Frequency / 10;
+        var (tenth, half) = (Stopwatch.Frequency / 10, Stopwatch.Frequency / 2);
         var random = new Random(20261129);
         for (var i = 0; i < 1000; i++)
         {
-            var (from, interval) = (random.NextInt64(1L << 40), random.NextInt64(Stopwatch.Frequency / 2, 20 * Stopwatch.Frequency));
+            var (from, interval) = (random.NextInt64(1L << 40), random.NextInt64(Stopwatch.Frequency / 4, 20 * Stopwatch.Frequency));
+            if (interval % half == 0) interval++;
             var next = DueTimeScheduler.Next(from, interval);
             Assert.Equal(0, next % tenth);
             Assert.InRange(next, from + interval - tenth / 2, from + interval + tenth / 2);
         }
 
-        // Half a second is a multiple: whoever is there once stays there.
-        Assert.Equal(12 * tenth, DueTimeScheduler.Next(7 * tenth, 5 * tenth));
+        Assert.Equal(11 * tenth, DueTimeScheduler.Next(7 * tenth, 4 * tenth));
         Assert.Equal(7 + tenth, DueTimeScheduler.Next(7, tenth));
+
+        // What has an interval of whole or half seconds meets at the half second, and keeps its interval exactly from there on.
+        Assert.Equal(2 * half, DueTimeScheduler.Next(7 * tenth, half));
+        Assert.Equal(3 * half, DueTimeScheduler.Next(7 * tenth, 2 * half));
+        Assert.Equal(7 * half, DueTimeScheduler.Next(3 * half, 4 * half));
     }
 
     [Fact]
