@@ -29,16 +29,17 @@ internal sealed partial class PoolClient
         var span = requests.Span;
         foreach (ref readonly var request in span)
             CheckRange(request.Address, request.Destination.Length);
-        var rest = new List<(GAddr Address, ReadOnlyMemory<byte> Memory)>();
+        // None, as long as all of them are hits.
+        List<(GAddr Address, ReadOnlyMemory<byte> Memory)>? rest = null;
         foreach (ref readonly var request in span)
         {
             // Behind one that is not here: what is a plain hit is done at once, all else is looked up together.
-            var done = rest.Count == 0 ? (int)ReadHere(request.Address, request.Destination.Span) : TryHitRead(request.Address, request.Destination.Span) ? request.Destination.Length : 0;
+            var done = rest is null ? (int)ReadHere(request.Address, request.Destination.Span) : TryHitRead(request.Address, request.Destination.Span) ? request.Destination.Length : 0;
             if (done < request.Destination.Length)
-                rest.Add((request.Address + done, request.Destination[done..]));
+                (rest ??= []).Add((request.Address + done, request.Destination[done..]));
         }
 
-        return rest.Count == 0 ? default : StartParts(FabricOp.Read, rest, ct);
+        return rest is null ? default : StartParts(FabricOp.Read, rest, ct);
     }
 
     public ValueTask WriteBatchAsync(ReadOnlyMemory<WriteRequest> requests, CancellationToken ct = default)
@@ -48,16 +49,17 @@ internal sealed partial class PoolClient
         var span = requests.Span;
         foreach (ref readonly var request in span)
             CheckRange(request.Address, request.Source.Length);
-        var rest = new List<(GAddr Address, ReadOnlyMemory<byte> Memory)>();
+        // None, as long as all of them are hits.
+        List<(GAddr Address, ReadOnlyMemory<byte> Memory)>? rest = null;
         foreach (ref readonly var request in span)
         {
             // Behind one that is not here: what is a plain hit is done at once, all else is looked up together.
-            var done = rest.Count == 0 ? (int)WriteHere(request.Address, request.Source.Span) : TryHitWrite(request.Address, request.Source.Span) ? request.Source.Length : 0;
+            var done = rest is null ? (int)WriteHere(request.Address, request.Source.Span) : TryHitWrite(request.Address, request.Source.Span) ? request.Source.Length : 0;
             if (done < request.Source.Length)
-                rest.Add((request.Address + done, request.Source[done..]));
+                (rest ??= []).Add((request.Address + done, request.Source[done..]));
         }
 
-        return rest.Count == 0 ? default : StartParts(FabricOp.Write, rest, ct);
+        return rest is null ? default : StartParts(FabricOp.Write, rest, ct);
     }
 
     public ValueTask<ulong> ExchangeAsync(GAddr address, ulong value, CancellationToken ct = default) =>
@@ -117,8 +119,10 @@ internal sealed partial class PoolClient
                 }
             }
         }
-        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        catch (OperationCanceledException)
         {
+            // By the caller's own token, not by that of both: callers tell by it whose cancellation it was.
+            ct.ThrowIfCancellationRequested();
             throw Closed();
         }
         finally

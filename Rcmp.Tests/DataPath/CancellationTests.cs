@@ -73,7 +73,8 @@ public sealed class CancellationTests : IDisposable
         var read = _pool.ReadAsync(_rack.Address(9), _buffer, _cancel.Token).AsTask();
         await Eventually.TrueAsync(() => _control.Requests.Count > 0, "the question where the page is");
         await _cancel.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => read.WaitAsync(Patience / 3));
+        var e = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => read.WaitAsync(Patience / 3));
+        Assert.Equal(_cancel.Token, e.CancellationToken);
     }
 
     private byte[] ReceiveRequest()

@@ -93,9 +93,11 @@ public sealed class RackHitTests : IDisposable
     {
         var buffer = new byte[64];
         var memory = buffer.AsMemory();
-        Use(buffer, memory, 1000);
+        ReadRequest[] reads = [.. Enumerable.Range(1, Pages).Select(page => new ReadRequest(_rack.Address((ulong)page, 128), memory))];
+        WriteRequest[] writes = [.. reads.Select(read => new WriteRequest(read.Address, memory)), new WriteRequest(_rack.Address(1, 40), _range)];
+        Use(buffer, memory, reads, writes, 1000);
         var before = GC.GetAllocatedBytesForCurrentThread();
-        Use(buffer, memory, 100_000);
+        Use(buffer, memory, reads, writes, 100_000);
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
@@ -151,7 +153,7 @@ public sealed class RackHitTests : IDisposable
             Assert.Equal(0UL, slot.Page);
     }
 
-    private void Use(byte[] buffer, Memory<byte> memory, int rounds)
+    private void Use(byte[] buffer, Memory<byte> memory, ReadRequest[] reads, WriteRequest[] writes, int rounds)
     {
         var range = _range.AsSpan();
         for (var i = 0; i < rounds; i++)
@@ -172,6 +174,8 @@ public sealed class RackHitTests : IDisposable
             _pool.Write(_rack.Address(1, 40), range);
             _pool.ReadAsync(_rack.Address(1, 40), _range).GetAwaiter().GetResult();
             _pool.WriteAsync(_rack.Address(1, 40), _range).GetAwaiter().GetResult();
+            _pool.ReadBatchAsync(reads).GetAwaiter().GetResult();
+            _pool.WriteBatchAsync(writes).GetAwaiter().GetResult();
         }
     }
 }

@@ -6,6 +6,11 @@ namespace Rcmp.Hosts.Bench.Compare;
 /// <summary>Reads and writes of another rack's pages through the whole client, against the same messages in plain C with the same polling.</summary>
 internal sealed class RemoteRows(ComparePlan plan, string folder, Action<string> say)
 {
+    /// <summary>Many short rounds: what else the machine does changes within a second, and must meet both sides alike.</summary>
+    private const int Slices = 5;
+
+    private readonly int _operations = plan.RemoteOperations / Slices;
+
     public async Task<IReadOnlyList<CompareRow>> RunAsync(CancellationToken ct)
     {
         say("remote reads and writes");
@@ -21,10 +26,10 @@ internal sealed class RemoteRows(ComparePlan plan, string folder, Action<string>
         (string Name, bool IsWrite, int Bytes)[] cases = [("read", false, 64), ("read", false, 4096), ("write", true, 64), ("write", true, 4096)];
         var ours = cases.Select(_ => new List<double>()).ToArray();
         var theirs = cases.Select(_ => new List<double>()).ToArray();
-        for (var round = 0; round < plan.Rounds; round++)
+        for (var round = 0; round < plan.Rounds * Slices; round++)
         {
             ct.ThrowIfCancellationRequested();
-            var lines = ping?.Run(plan.RemoteOperations, (long)new PoolClientOptions().SpinNs);
+            var lines = ping?.Run(_operations, (long)new PoolClientOptions().SpinNs);
             for (var i = 0; i < cases.Length; i++)
             {
                 ours[i].Add(MedianNs(client, address, cases[i].IsWrite, cases[i].Bytes));
@@ -45,7 +50,7 @@ internal sealed class RemoteRows(ComparePlan plan, string folder, Action<string>
     private double MedianNs(IMemoryPool pool, GAddr address, bool write, int bytes)
     {
         var buffer = new byte[bytes];
-        return Median.NsOf(plan.RemoteOperations, _ =>
+        return Median.NsOf(_operations, _ =>
         {
             if (write) pool.Write(address, buffer);
             else pool.Read(address, buffer);
