@@ -67,12 +67,12 @@ internal sealed class DueTimeScheduler(Config config, ILoggingAdapter log) : Sch
 
     private void Add(TimeSpan delay, TimeSpan interval, Action action, ICancelable? cancelable)
     {
-        var entry = new Entry(action, Ticks(interval), cancelable);
+        var entry = new Entry(action, Ticks(interval), cancelable) { DueTicks = Stopwatch.GetTimestamp() + Ticks(delay) };
         var startThread = false;
         lock (_monitor)
         {
             if (_stopped) throw new SchedulerException("cannot enqueue after timer shutdown");
-            Enqueue(entry, Stopwatch.GetTimestamp() + Ticks(delay));
+            Enqueue(entry, entry.DueTicks);
             (startThread, _hasThread) = (!_hasThread, true);
         }
 
@@ -122,7 +122,12 @@ internal sealed class DueTimeScheduler(Config config, ILoggingAdapter log) : Sch
 
             if (at > now + TogetherTicks) break;
             _entries.Dequeue();
-            if (entry.IntervalTicks > 0) _entries.Enqueue(entry, Next(Math.Max(at, now), entry.IntervalTicks));
+            if (entry.IntervalTicks > 0)
+            {
+                entry.DueTicks = Again(entry.DueTicks, entry.IntervalTicks, now);
+                _entries.Enqueue(entry, Together(entry.DueTicks, entry.IntervalTicks));
+            }
+
             due.Add(entry);
         }
 
@@ -132,15 +137,17 @@ internal sealed class DueTimeScheduler(Config config, ILoggingAdapter log) : Sch
         return due.Count > 0;
     }
 
-    /// <summary>When an action is due again that is due, or carried out, at <paramref name="from"/>; in <see cref="Stopwatch"/> ticks.</summary>
-    internal static long Next(long from, long interval)
+    /// <summary>When an action comes that is due at <paramref name="due"/>; in <see cref="Stopwatch"/> ticks.</summary>
+    internal static long Together(long due, long interval)
     {
-        var next = from + interval;
-        if (interval < CoarseFromTicks) return next;
+        if (interval < CoarseFromTicks) return due;
         var grid = interval % WideGridTicks == 0 ? WideGridTicks : GridTicks;
-        // To the nearest, so that the interval is right on average.
-        return (next + grid / 2) / grid * grid;
+        return (due + grid / 2) / grid * grid;
     }
+
+    /// <summary>When an action that was due at <paramref name="due"/> and comes now is due again: counted from when it was due, so that the interval is right on average. What was
+    /// missed is not made up for.</summary>
+    internal static long Again(long due, long interval, long now) => due + interval > now ? due + interval : now + interval;
 
     private void Carry(Entry entry)
     {
@@ -160,6 +167,9 @@ internal sealed class DueTimeScheduler(Config config, ILoggingAdapter log) : Sch
 
     private sealed record Entry(Action Action, long IntervalTicks, ICancelable? Cancelable)
     {
+        /// <summary>Before others are waited for.</summary>
+        public long DueTicks { get; set; }
+
         public bool IsCancelled => Cancelable is { IsCancellationRequested: true };
     }
 }

@@ -1,10 +1,10 @@
 namespace Rcmp.Cluster.Transport;
 
-/// <summary>How many connections others may have opened to this system. Those that have not said anything yet are counted apart: as many of them as anybody likes take no place
+/// <summary>How many connections others may have opened to this system. Those that have not said anything yet are counted apart: however many come, they take no place
 /// from those that have, and keep nobody out who speaks at once. The fabric's own connections go by the same rule (tcp_thread.c).</summary>
 internal sealed class InboundConnections(int knownMax)
 {
-    /// <summary>Akka's first frame follows the connection at once, so that so many are on their way in only when a whole cluster comes back, and those try again.</summary>
+    /// <summary>Akka's first frame follows the connection at once, so that so many are on their way in only when a whole cluster comes back; the oldest of more is closed, and tries again.</summary>
     public const int StrangersMax = 128;
 
     private readonly Lock _lock = new();
@@ -22,6 +22,15 @@ internal sealed class InboundConnections(int knownMax)
         get
         {
             lock (_lock) return _known.Count >= knownMax;
+        }
+    }
+
+    /// <summary>The next one would take the place of one that Akka has not come to, and that may have spoken: connections come faster than they are heard.</summary>
+    public bool IsBehind
+    {
+        get
+        {
+            lock (_lock) return _strangers.Count >= StrangersMax && !_strangers[0].IsHeard;
         }
     }
 

@@ -67,6 +67,9 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
     /// <summary>Completes when the connection is open, or fails with a <see cref="SocketException"/>.</summary>
     public Task Connected => _connected.Task;
 
+    /// <summary>Akka has taken it, and hears what it brings.</summary>
+    public bool IsHeard => Volatile.Read(ref _listener) is not null;
+
     /// <summary>The other side, for a log.</summary>
     public string Peer => $"{RemoteAddress.Host}:{RemoteAddress.Port}";
 
@@ -90,6 +93,8 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
         {
             if (_closed) return;
             _closed = true;
+            // First, so that its place is free whatever becomes of the rest.
+            _inbound?.Remove(this);
             _loop.Remove(_socket, _token);
             try
             {
@@ -104,7 +109,6 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
             _socket.Dispose();
         }
 
-        _inbound?.Remove(this);
         _connected.TrySetException(new SocketException((int)SocketError.OperationAborted));
     }
 

@@ -19,7 +19,7 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
 
     private const int ConnectionsMaxUsual = 4096;
 
-    private static readonly TimeSpan PauseWithoutDescriptors = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     private readonly TaskCompletionSource<IAssociationEventListener> _associations = new();
     private readonly SocketLoop _loop;
@@ -104,6 +104,12 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
 
     public void OnReady(Readiness readiness)
     {
+        if (_inbound.IsBehind)
+        {
+            Rest();
+            return;
+        }
+
         Socket socket;
         try
         {
@@ -111,9 +117,7 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
         }
         catch (SocketException e) when (e.SocketErrorCode is SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable)
         {
-            // Whoever knocks waits. To look again at once would take a core, and be in vain.
-            _loop.Change(_listener!, _token, Readiness.None);
-            System.Scheduler.Advanced.ScheduleOnce(PauseWithoutDescriptors, ListenAgain);
+            Rest();
             return;
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
@@ -122,6 +126,7 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
             return;
         }
 
+        SocketAssociation? association = null;
         try
         {
             var from = (IPEndPoint)socket.RemoteEndPoint!;
@@ -134,7 +139,7 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
 
             Prepare(socket);
             var remote = new Address(SchemeIdentifier, System.Name, from.Address.ToString(), from.Port);
-            var association = new SocketAssociation(socket, _local, remote, _loop, (int)MaximumPayloadBytes, _log, _inbound);
+            association = new SocketAssociation(socket, _local, remote, _loop, (int)MaximumPayloadBytes, _log, _inbound);
             if (_inbound.Add(association) is { } displaced)
             {
                 _log.Silent(displaced.Peer, InboundConnections.StrangersMax);
@@ -148,6 +153,7 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
         {
             // It has gone again, or the transport has been stopped since it was accepted: an exception here would end the process.
             socket.Dispose();
+            association?.Close();
         }
     }
 
@@ -156,6 +162,13 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
         if (_listener is not { } socket) return;
         _loop.Remove(socket, _token);
         socket.Dispose();
+    }
+
+    /// <summary>Whoever knocks waits. To look again at once would take a core, and be in vain.</summary>
+    private void Rest()
+    {
+        _loop.Change(_listener!, _token, Readiness.None);
+        System.Scheduler.Advanced.ScheduleOnce(Pause, ListenAgain);
     }
 
     private void ListenAgain()

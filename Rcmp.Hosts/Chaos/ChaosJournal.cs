@@ -66,7 +66,7 @@ internal sealed class ChaosJournal : IDisposable
     /// <summary>Operations that failed as transient, without having done anything.</summary>
     public long RefusedOperations => _view.ReadInt64(RefusedAt);
 
-    /// <summary>Pages that came into the client's rack because it asked for them.</summary>
+    /// <summary>Pages that came into the client's rack because it asked for them; one that two clients of a rack ask for at once counts for both.</summary>
     public long Moves => _view.ReadInt64(MovesAt);
 
     public long Violations => _view.ReadInt64(ViolationsAt);
@@ -140,12 +140,16 @@ internal sealed class ChaosJournal : IDisposable
     /// <summary>The client has seen what must not be.</summary>
     public void Violation(string text)
     {
-        if (Violations == 0)
+        // The worker and whoever brings pages are two.
+        lock (_view)
         {
-            var bytes = Encoding.UTF8.GetBytes(text);
-            _view.WriteArray(ViolationTextAt, bytes, 0, Math.Min(bytes.Length, ViolationTextMax));
+            if (Violations == 0)
+            {
+                var bytes = Encoding.UTF8.GetBytes(text);
+                _view.WriteArray(ViolationTextAt, bytes, 0, Math.Min(bytes.Length, ViolationTextMax));
+            }
+            Increment(ViolationsAt);
         }
-        Increment(ViolationsAt);
     }
 
     public RegisterRecord ReadRegister(int register)

@@ -49,7 +49,7 @@ internal sealed record ChaosResult
     /// <summary>Operations that failed as transient, without having done anything.</summary>
     public required long TransientErrors { get; init; }
 
-    /// <summary>Pages that a client brought into its rack from another one.</summary>
+    /// <summary>Pages that clients brought into their racks from another one; one that two clients of a rack ask for at once counts twice.</summary>
     public required long Moves { get; init; }
 
     /// <summary>Recorded histories, each of one word that all clients used, that the linearizability checker has judged.</summary>

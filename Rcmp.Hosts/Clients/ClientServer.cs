@@ -70,16 +70,17 @@ internal sealed class ClientServer(PoolClient pool, TextReader input, TextWriter
         using var history = new HistoryWriter(pool, assignment.History, assignment.Client, assignment.Start, journal);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var bringing = new PageBringer(pool, assignment.Layout, assignment.History, assignment.Client, journal, assignment.Seed).RunAsync(over.Token);
-        var working = new ChaosWorker(pool, assignment.Layout, assignment.Client, journal, history, assignment.Seed).RunAsync(ct);
-        // Whichever of them fails ends the client's work, and is told.
+        var working = new ChaosWorker(pool, assignment.Layout, assignment.Client, journal, history, assignment.Seed).RunAsync(over.Token);
+        // Whichever of them fails ends the client's work; what they write to stays until both have ended.
+        await Task.WhenAny(working, bringing);
+        await over.CancelAsync();
         try
         {
-            await await Task.WhenAny(working, bringing);
+            await Task.WhenAll(working, bringing);
         }
-        finally
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested && bringing.IsCompletedSuccessfully)
         {
-            await over.CancelAsync();
-            await bringing;
+            // The worker's last rest was cut short by the line above.
         }
     }
 

@@ -5,6 +5,7 @@ using Rcmp.Tests.Workers;
 namespace Rcmp.Tests.Processes;
 
 /// <summary>The process of a page's directory shard ends by SIGKILL at each step of the page's move, while clients of both racks count on it.</summary>
+[Collection(ProcessCollection.Name)]
 public sealed class ShardProcessKilledTests(StepPool pool) : IClassFixture<StepPool>
 {
     private const int Seed = 3;

@@ -56,8 +56,10 @@ public sealed class StepPool : IAsyncLifetime
             var page = _pages + (long)_blocksUsed++ * BlockPages * Geometry.PageSize;
             // Starts the shard, if nobody had a question before.
             await OwnerAsync(Near, page);
+            // What a case that failed has left dead: the others are judged by themselves.
+            foreach (var dead in Cluster.Racks.Where(rack => rack.Running is null)) await Cluster.RestartAsync(dead, TestContext.Current.CancellationToken);
             _shardProcess = _files.HostOf(Geometry.ShardOf(Geometry.PageOf(page), Shards));
-            var host = Cluster.Racks.FirstOrDefault(rack => rack.Running?.Id == _shardProcess);
+            var host = Cluster.Racks.FirstOrDefault(rack => rack.Running?.Id is { } id && id == _shardProcess);
             if (host is not null && host != Cluster.Racks[0]) return (page, host, Cluster.Racks.Skip(1).First(rack => rack != host));
         }
 

@@ -62,18 +62,34 @@ public sealed class DueTimeSchedulerTests : IDisposable
         {
             var (from, interval) = (random.NextInt64(1L << 40), random.NextInt64(Stopwatch.Frequency / 4, 20 * Stopwatch.Frequency));
             if (interval % half == 0) interval++;
-            var next = DueTimeScheduler.Next(from, interval);
-            Assert.Equal(0, next % tenth);
-            Assert.InRange(next, from + interval - tenth / 2, from + interval + tenth / 2);
+            var comes = DueTimeScheduler.Together(from, interval);
+            Assert.Equal(0, comes % tenth);
+            Assert.InRange(comes, from - tenth / 2, from + tenth / 2);
         }
 
-        Assert.Equal(11 * tenth, DueTimeScheduler.Next(7 * tenth, 4 * tenth));
-        Assert.Equal(7 + tenth, DueTimeScheduler.Next(7, tenth));
+        Assert.Equal(11 * tenth, DueTimeScheduler.Together(11 * tenth, 4 * tenth));
+        Assert.Equal(7 + tenth, DueTimeScheduler.Together(7 + tenth, tenth));
 
-        // What has an interval of whole or half seconds meets at the half second, and keeps its interval exactly from there on.
-        Assert.Equal(2 * half, DueTimeScheduler.Next(7 * tenth, half));
-        Assert.Equal(3 * half, DueTimeScheduler.Next(7 * tenth, 2 * half));
-        Assert.Equal(7 * half, DueTimeScheduler.Next(3 * half, 4 * half));
+        // What has an interval of whole or half seconds meets at the half second.
+        Assert.Equal(2 * half, DueTimeScheduler.Together(12 * tenth, half));
+        Assert.Equal(3 * half, DueTimeScheduler.Together(17 * tenth, 2 * half));
+        Assert.Equal(7 * half, DueTimeScheduler.Together(7 * half, 4 * half));
+    }
+
+    [Fact]
+    public void AnIntervalThatIsRoundedIsRightOnAverageAndWhatWasMissedIsNotMadeUpFor()
+    {
+        var (second, interval) = (Stopwatch.Frequency, Stopwatch.Frequency * 35 / 100);
+        long due = 7 * second, comes = due;
+        for (var i = 0; i < 20; i++)
+        {
+            due = DueTimeScheduler.Again(due, interval, comes);
+            comes = DueTimeScheduler.Together(due, interval);
+        }
+
+        // Each rounded by itself it would be 0.4 s, and 15 s here.
+        Assert.Equal(14 * second, comes);
+        Assert.Equal(20 * second + interval, DueTimeScheduler.Again(due, interval, 20 * second));
     }
 
     [Fact]

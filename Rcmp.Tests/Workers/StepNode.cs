@@ -25,13 +25,14 @@ internal static class StepNode
             signal.Cancel = true;
             ended.Cancel();
         });
-        var inputEnded = Task.Run(() =>
+        var inputEnded = Task.Run(async () =>
         {
             while (Console.In.ReadLine() is not null)
             {
             }
 
-            ended.Cancel();
+            // Whoever waits for it goes on elsewhere: this task must have ended by then.
+            await ended.CancelAsync();
         });
         var context = new CommandContext(CommandTree.Build().Root.Parse([]), CommandIo.OfProcess(), verbose: false, color: false);
         var observer = new StepObserver(new StepFiles(Path.GetDirectoryName(configuration)!));
