@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using Akka.Actor;
 using Akka.Configuration;
+using Akka.Dispatch;
 using Akka.Remote;
 using Rcmp.Cluster.Nodes;
 using Rcmp.Cluster.Transport;
@@ -54,6 +55,27 @@ public sealed class ConnectionLimitTests : IDisposable
         Assert.Contains($"from {_peers[0].LocalEndPoint} is closed", lines[0]);
         Assert.Contains($"{InboundConnections.StrangersMax} newer ones", lines[0]);
         Assert.Contains("rcmp.node.max-connections", lines[0]);
+        await EndAsync(one, other, late);
+    }
+
+    /// <summary>Whoever has spoken, and has not been read because the actors have other work, must not go for those who came later.</summary>
+    [Fact]
+    public async Task ConnectionsThatComeFasterThanAkkaTakesThemWaitInTheKernelsQueue()
+    {
+        using var one = Start("one");
+        using var other = StartOther(PatientHandshake);
+        await AssertAnsweredAsync(one, other);
+        using var busy = new Busy();
+        ActorLane.Of(other).Execute(busy);
+        await Task.Run(busy.Begun.Wait);
+        for (var i = 0; i < 3 * InboundConnections.StrangersMax; i++) await ConnectAsync(other);
+        Assert.False(_peers[0].Poll(TimeSpan.FromMilliseconds(500), SelectMode.SelectRead), "the first one was closed, and nobody has listened to it");
+
+        busy.End.Set();
+        // Now they are silent indeed.
+        await AssertEndedAsync(_peers[0]);
+        using var late = Start("late");
+        await AssertAnsweredAsync(late, other);
         await EndAsync(one, other, late);
     }
 
@@ -223,6 +245,27 @@ public sealed class ConnectionLimitTests : IDisposable
     private Task AssertFullAsync(EndPoint peer) => Eventually.TrueAsync(
         () => _log.Lines.Any(line => line.Contains($"from {peer} is closed: there are 2 others already (rcmp.node.max-connections)", StringComparison.Ordinal)),
         "the line that names the limit");
+
+    private sealed class Busy : IRunnable, IDisposable
+    {
+        public ManualResetEventSlim Begun { get; } = new();
+
+        public ManualResetEventSlim End { get; } = new();
+
+        public void Run()
+        {
+            Begun.Set();
+            End.Wait();
+        }
+
+        public void Execute() => Run();
+
+        public void Dispose()
+        {
+            End.Set();
+            Begun.Dispose();
+        }
+    }
 
     private sealed class Recorder : ReceiveActor
     {
