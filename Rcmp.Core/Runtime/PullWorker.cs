@@ -6,7 +6,7 @@ using Rcmp.Regions;
 
 namespace Rcmp.Runtime;
 
-/// <summary>Copies pages from other racks into frames here: one thread with a connection per link. The frame it writes is of an incoming
+/// <summary>Copies pages from other racks into frames here: one thread with a connection to each rack. The frame it writes is of an incoming
 /// row, which nobody else touches.</summary>
 internal sealed class PullWorker : IDisposable
 {
@@ -16,7 +16,9 @@ internal sealed class PullWorker : IDisposable
     private readonly TimeSpan _timeout;
     private readonly Action<IRackEvent> _post;
     private readonly BlockingCollection<Job> _jobs = [];
-    private readonly Dictionary<ulong, IFabricConnection> _connections = [];
+
+    /// <summary>One to each rack, over its link of the time: a rack that has been started again has another link, and what led to its last start leads nowhere any more.</summary>
+    private readonly Dictionary<RackId, (ulong Link, IFabricConnection Connection)> _connections = [];
 
     /// <summary>After an attempt that led nowhere the thread is the other racks' for as long as that took, but for so long at most: a rack that was away for a moment is not kept away for long.</summary>
     private static readonly TimeSpan SilenceMax = TimeSpan.FromSeconds(1);
@@ -43,7 +45,7 @@ internal sealed class PullWorker : IDisposable
     {
         _jobs.CompleteAdding();
         _thread.Join();
-        foreach (var connection in _connections.Values) connection.Dispose();
+        foreach (var (_, connection) in _connections.Values) connection.Dispose();
         _jobs.Dispose();
     }
 
@@ -68,12 +70,14 @@ internal sealed class PullWorker : IDisposable
 
     private unsafe string? TryPullOnce(Job job, ref FrameRow row, out bool usedOld)
     {
-        usedOld = _connections.TryGetValue(job.From.Number, out var connection);
-        if (connection is { IsUsable: false })
+        var rack = job.From.Id.Owner.Rack;
+        IFabricConnection? connection = null;
+        usedOld = false;
+        if (_connections.TryGetValue(rack, out var old))
         {
-            Forget(job.From.Number, connection);
-            connection = null;
-            usedOld = false;
+            usedOld = old.Link == job.From.Number && old.Connection.IsUsable;
+            if (usedOld) connection = old.Connection;
+            else Forget(rack, old.Connection);
         }
 
         if (connection is null)
@@ -93,7 +97,7 @@ internal sealed class PullWorker : IDisposable
                 return why;
             }
 
-            _connections[job.From.Number] = connection;
+            _connections[rack] = (job.From.Number, connection);
         }
 
         // The row is read only when the whole copy is here: a row that is still leaving then proves that the bytes could not change.
@@ -124,18 +128,18 @@ internal sealed class PullWorker : IDisposable
 
     private string Failed(Job job, IFabricConnection connection, string doing, FabricStatus status)
     {
-        if (!connection.IsUsable) Forget(job.From.Number, connection);
+        if (!connection.IsUsable) Forget(job.From.Id.Owner.Rack, connection);
         return $"{job.From.Address}: {doing}: {status}";
     }
 
     private void ForgetBroken()
     {
-        foreach (var (number, connection) in _connections.Where(pair => !pair.Value.IsUsable).ToList()) Forget(number, connection);
+        foreach (var (rack, (_, connection)) in _connections.Where(pair => !pair.Value.Connection.IsUsable).ToList()) Forget(rack, connection);
     }
 
-    private void Forget(ulong link, IFabricConnection connection)
+    private void Forget(RackId rack, IFabricConnection connection)
     {
-        _connections.Remove(link);
+        _connections.Remove(rack);
         connection.Dispose();
     }
 
