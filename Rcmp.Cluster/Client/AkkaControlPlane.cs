@@ -92,7 +92,7 @@ internal sealed class AkkaControlPlane : IControlPlane
         SetState(PoolState.Closed);
         _system.Stop(_actor);
         foreach (var pending in _pending.Values) pending.Fail(new PoolClosedException("The pool was closed."));
-        if (_ownsSystem) await Task.WhenAny(_system.Terminate(), Task.Delay(StopTime)).ConfigureAwait(false);
+        if (_ownsSystem) await EndedSystem.TerminateAsync(_system, StopTime).ConfigureAwait(false);
     }
 
     internal void Granted(SessionGrant grant)

@@ -173,7 +173,7 @@ internal abstract class ClusterNode : IAsyncDisposable
             isLeaving ? shutdown.Run(CoordinatedShutdown.ClrExitReason.Instance)
                 : shutdown.Run(CoordinatedShutdown.ClusterDowningReason.Instance, CoordinatedShutdown.PhaseActorSystemTerminate),
             Task.Delay(LeaveTime)).ConfigureAwait(false);
-        await Task.WhenAny(system.Terminate(), Task.Delay(LeaveTime)).ConfigureAwait(false);
+        await EndedSystem.TerminateAsync(system, LeaveTime).ConfigureAwait(false);
     }
 
     private static TaskCompletionSource<string> NewRejoin() => new(TaskCreationOptions.RunContinuationsAsynchronously);
