@@ -4,15 +4,24 @@ using Rcmp.Hosts.Local;
 
 namespace Rcmp.Hosts.Chaos;
 
-/// <summary>Watches that memory and file descriptors of the nodes and the clients do not grow: a process's last sample against its first after the warm-up.</summary>
+/// <summary>Watches that memory and file descriptors of the nodes and the clients do not grow: a process's last sample against its first after the warm-up, and against that after
+/// five minutes.</summary>
 internal sealed class NodeHealth(Func<int, NodeReading?> sample, TimeProvider clock)
 {
     /// <summary>Until then a process loads code and fills caches.</summary>
     public static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(10);
 
-    /// <summary>A process that lives for the whole of an hour gains some connections and a second heap segment, not more.</summary>
+    /// <summary>By then the young objects have filled their share of memory more than once: what grows afterwards stays for ever.</summary>
+    public static readonly TimeSpan Settled = TimeSpan.FromMinutes(5);
+
+    /// <summary>A process that lives for the whole of an hour gains some connections, not more.</summary>
     public const int FilesMore = 48;
-    public static readonly ByteSize MemoryMore = ByteSize.MiB(40);
+
+    /// <summary>Before it collects, .NET fills as much memory with young objects as the last cache has, 32 MiB on many machines, and keeps some of what it had.</summary>
+    public static readonly ByteSize MemoryMore = ByteSize.MiB(96);
+
+    /// <summary>The same since it had settled.</summary>
+    public static readonly ByteSize SettledMemoryMore = ByteSize.MiB(32);
 
     private readonly Dictionary<ProcessIdentity, Watched> _processes = [];
 
@@ -44,6 +53,7 @@ internal sealed class NodeHealth(Func<int, NodeReading?> sample, TimeProvider cl
             watched.Life = clock.GetUtcNow() - watched.Since - WarmUp;
             if (watched.Life < TimeSpan.Zero) continue;
             watched.First ??= now;
+            if (watched.Life >= Settled) watched.AfterSettling ??= now;
             watched.Last = now;
         }
     }
@@ -56,6 +66,8 @@ internal sealed class NodeHealth(Func<int, NodeReading?> sample, TimeProvider cl
             if (last.Files > first.Files + FilesMore) yield return $"{watched.Name} has {last.Files} open files, after its warm-up it had {first.Files}";
             if (last.Memory > first.Memory + MemoryMore.Bytes)
                 yield return $"{watched.Name} has {new ByteSize(last.Memory).ToShortString()} of its own memory, after its warm-up it had {new ByteSize(first.Memory).ToShortString()}";
+            else if (watched.AfterSettling is { } settled && last.Memory > settled.Memory + SettledMemoryMore.Bytes)
+                yield return $"{watched.Name} has {new ByteSize(last.Memory).ToShortString()} of its own memory, after {Settled.TotalMinutes:0} minutes it had {new ByteSize(settled.Memory).ToShortString()}";
         }
     }
 
@@ -87,6 +99,8 @@ internal sealed class NodeHealth(Func<int, NodeReading?> sample, TimeProvider cl
         public TimeSpan Life { get; set; }
 
         public NodeReading? First { get; set; }
+
+        public NodeReading? AfterSettling { get; set; }
 
         public NodeReading? Last { get; set; }
     }
