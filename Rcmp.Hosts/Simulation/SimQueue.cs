@@ -13,6 +13,7 @@ internal enum SimEventKind
     ShardTick,
     ShardDies,
     MasterStarts,
+    RosterDue,
     Operator,
     Client,
     Operation,

@@ -62,6 +62,13 @@ internal sealed partial class SimWorld
         return client;
     }
 
+    /// <summary>The directory shard ends; one that knows nothing takes its place.</summary>
+    public void RestartDirectory()
+    {
+        _shards.Clear();
+        StartShard(DirectoryNode);
+    }
+
     public int? OwnerOf(PageId page)
     {
         var owners = Rows().Where(r => r.Row.State == RowState.Resident && r.Row.Page == page).Select(r => r.Rack.Id.Value).ToList();

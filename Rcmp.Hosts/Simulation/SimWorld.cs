@@ -8,6 +8,7 @@ namespace Rcmp.Hosts.Simulation;
 internal sealed partial class SimWorld
 {
     private const long RegisterIntervalNs = 500_000;
+    private const long RosterIntervalNs = 1_250_000;
 
     public const long ClientPatienceNs = 600_000;
     public const int DirectoryNode = 0;
@@ -56,6 +57,7 @@ internal sealed partial class SimWorld
         foreach (var rack in Racks.Values) rack.StartDaemon();
         for (var i = 0; i < options.Clients; i++) AddClient(Racks[new RackId((ushort)(1 + (i % options.Racks)))]);
         StartShard(DirectoryNode);
+        Queue.Add(NowNs + RosterIntervalNs, SimEventKind.RosterDue, null);
         if (IsCalm) Settle();
     }
 
@@ -205,6 +207,7 @@ internal sealed partial class SimWorld
             case SimEventKind.ShardTick: return TickShard((SimShard)e.Target!, e.Stamp);
             case SimEventKind.ShardDies: return _shards.Count > 1 && _shards.Remove((SimShard)e.Target!);
             case SimEventKind.MasterStarts: return StartMaster();
+            case SimEventKind.RosterDue: return TellRoster();
             case SimEventKind.Operator: return RepeatOrder();
             case SimEventKind.Client: return ((SimClient)e.Target!).Run(e.Stamp);
             case SimEventKind.Operation: return RunOperation((SimOperation)e.Payload!);
@@ -236,6 +239,23 @@ internal sealed partial class SimWorld
         if (_master is not null) return false;
         _master = new MasterCore(new MasterOptions { GraceNs = 0, SilenceNs = 3 * RegisterIntervalNs });
         return true;
+    }
+
+    // A broadcast may be lost, and a shard may have started where nobody had heard of a removal: so the master's actor tells every node the roster again and again, and the node its shards.
+    // Racks hear it when they register.
+    private bool TellRoster()
+    {
+        Queue.Add(NowNs + RosterIntervalNs, SimEventKind.RosterDue, null);
+        if (_master is not { Roster: { Entries.Count: > 0 } roster }) return false;
+        var told = false;
+        foreach (var shard in _shards)
+        {
+            if (IsCut(DirectoryNode, shard.Node)) continue;
+            shard.Handle(roster);
+            told = true;
+        }
+
+        return told;
     }
 
     private SimClient AddClient(SimRack rack, bool led = false)

@@ -65,6 +65,31 @@ public partial class DirectoryShardTests : IShardEffects
         Assert.Equal(Rack(2), LastTo<ForwardedResolve>(1).Asker);
     }
 
+    /// <summary>It may be down for long, and the page has moved away from it: a resident row proves by itself where it is.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ASilentRegionOfBirthDoesNotHideAPageThatAnotherRackHas(bool wasThere)
+    {
+        Promise(2, 3);
+        if (wasThere) Promise(1);
+        Resolve(3);
+        Assert.False(_sent.Exists(s => s.Rack.Value == 2 && s.Message is PageOrder));
+        for (var i = 0; i < 4; i++) Advance(100_000_000);
+        Answer(2, OrderKind.Report, Row(RowState.Resident, 2));
+        Assert.Equal(Rack(3), LastTo<ForwardedResolve>(2).Asker);
+    }
+
+    [Fact]
+    public void ARegionOfBirthThatHasNeverAnsweredIsNotWaitedForAnew()
+    {
+        Promise(2, 3);
+        Advance(1_000_000_000);
+        Resolve(3);
+        Answer(2, OrderKind.Report, Row(RowState.Resident, 2));
+        Assert.Equal(Rack(3), LastTo<ForwardedResolve>(2).Asker);
+    }
+
     [Fact]
     public void NoSuchPageNeedsTheAnswerOfEveryRack()
     {

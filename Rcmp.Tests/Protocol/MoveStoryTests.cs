@@ -137,6 +137,19 @@ public class MoveStoryTests
     }
 
     [Fact]
+    public void APageIsFoundByANewShardWhileTheRackWhereItWasBornIsDown()
+    {
+        var world = Calm();
+        var page = world.AllocateAt(1);
+        Assert.Equal(RequestStatus.Ok, world.BringTo(2, page));
+        world.Settle();
+        world.Rack(1).KillDaemon();
+        world.RestartDirectory();
+        Assert.True(world.IncrementFrom(3, page));
+        Assert.Equal(RequestStatus.Ok, world.BringTo(3, page));
+    }
+
+    [Fact]
     public void AFullRackMakesRoomForAPageThatItWants()
     {
         var world = Calm();

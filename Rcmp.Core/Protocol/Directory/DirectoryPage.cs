@@ -142,6 +142,9 @@ internal sealed partial class DirectoryShard
         /// <summary>Every rack of the roster, not only the one of birth.</summary>
         public bool All { get; set; }
 
+        /// <summary>Until then the rack of birth alone is waited for.</summary>
+        public required long WidensNs { get; init; }
+
         public long EndsNs { get; set; }
     }
 

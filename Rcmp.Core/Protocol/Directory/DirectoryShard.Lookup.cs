@@ -10,7 +10,12 @@ internal sealed partial class DirectoryShard
     {
         page.Phase = PagePhase.Looking;
         page.Owner = RackId.None;
-        page.Lookup = new Lookup { Question = new AttemptId(_term, ++_attempts), All = all, EndsNs = _now + _options.LookupTimeoutNs };
+        // One that has never answered this reign was asked when the reign began.
+        var askedNs = IsPromised(_options.Geometry.BirthRackOf(page.Id)) ? _now : _reignSinceNs;
+        page.Lookup = new Lookup
+        {
+            Question = new AttemptId(_term, ++_attempts), All = all, WidensNs = askedNs + (_options.LookupTimeoutNs / 8), EndsNs = _now + _options.LookupTimeoutNs,
+        };
         page.Tries = 0;
         AskRacks(page);
     }
@@ -19,7 +24,8 @@ internal sealed partial class DirectoryShard
     {
         var lookup = page.Lookup!;
         var birth = _options.Geometry.BirthRackOf(page.Id);
-        if (!_racks.ContainsKey(birth)) lookup.All = true;
+        // One that is silent may be down for long, and the page in another rack, whose resident row proves that by itself.
+        if (!_racks.ContainsKey(birth) || lookup.WidensNs <= _now) lookup.All = true;
         foreach (var rack in _racks.Keys)
         {
             if (lookup.Answers.ContainsKey(rack) || (!lookup.All && rack != birth)) continue;
