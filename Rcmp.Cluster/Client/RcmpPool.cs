@@ -26,7 +26,7 @@ public static class RcmpPool
         }
         catch
         {
-            await system.Terminate().ConfigureAwait(false);
+            await EndedSystem.TerminateAsync(system).ConfigureAwait(false);
             throw;
         }
     }

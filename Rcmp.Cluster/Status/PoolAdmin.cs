@@ -70,7 +70,7 @@ internal sealed class PoolAdmin : IAsyncDisposable
         }
     }
 
-    public async ValueTask DisposeAsync() => await _system.Terminate().ConfigureAwait(false);
+    public async ValueTask DisposeAsync() => await EndedSystem.TerminateAsync(_system).ConfigureAwait(false);
 
     private async Task<T> AskAsync<T>(NodeAddress node, Func<string, IPoolProtocol> question, Func<T, bool> isAnswer, TimeSpan timeout, CancellationToken ct)
     {

@@ -167,7 +167,7 @@ internal sealed class DueTimeScheduler(Config config, ILoggingAdapter log) : Sch
 
     private sealed record Entry(Action Action, long IntervalTicks, ICancelable? Cancelable)
     {
-        /// <summary>Before others are waited for.</summary>
+        /// <summary>When it would come if it came alone.</summary>
         public long DueTicks { get; set; }
 
         public bool IsCancelled => Cancelable is { IsCancellationRequested: true };

@@ -2,7 +2,9 @@ namespace Rcmp.Cluster.Transport;
 
 /// <summary>How many connections others may have opened to this system. Those that have not said anything yet are counted apart: however many come, they take no place
 /// from those that have, and keep nobody out who speaks at once. The fabric's own connections go by the same rule (tcp_thread.c).</summary>
-internal sealed class InboundConnections(int knownMax)
+/// <param name="knownMax">So many that have spoken.</param>
+/// <param name="handshakeTime">Akka closes whoever has not introduced itself within it.</param>
+internal sealed class InboundConnections(int knownMax, TimeSpan handshakeTime)
 {
     /// <summary>Akka's first frame follows the connection at once, so that so many are on their way in only when a whole cluster comes back; the oldest of more is closed, and tries again.</summary>
     public const int StrangersMax = 128;
@@ -25,12 +27,13 @@ internal sealed class InboundConnections(int knownMax)
         }
     }
 
-    /// <summary>The next one would take the place of one that Akka has not come to, and that may have spoken: connections come faster than they are heard.</summary>
+    /// <summary>The next one would take the place of one that Akka has not come to, and that may have spoken: connections come faster than they are heard. Not for
+    /// longer than a handshake may take: nobody is kept out by one that Akka never comes to.</summary>
     public bool IsBehind
     {
         get
         {
-            lock (_lock) return _strangers.Count >= StrangersMax && !_strangers[0].IsHeard;
+            lock (_lock) return _strangers.Count >= StrangersMax && !_strangers[0].IsHeard && _strangers[0].Age < handshakeTime;
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using Akka.Actor;
@@ -23,6 +24,7 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
     private readonly int _frameBytesMax;
     private readonly InboundConnections? _inbound;
     private readonly Lock _lock = new();
+    private readonly long _began = Stopwatch.GetTimestamp();
     private readonly TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private byte[] _out = new byte[1 << 10];
     private int _outStart;
@@ -66,6 +68,9 @@ internal sealed class SocketAssociation : AssociationHandle, IWatchedSocket
 
     /// <summary>Completes when the connection is open, or fails with a <see cref="SocketException"/>.</summary>
     public Task Connected => _connected.Task;
+
+    /// <summary>Since it was made.</summary>
+    public TimeSpan Age => Stopwatch.GetElapsedTime(_began);
 
     /// <summary>Akka has taken it, and hears what it brings.</summary>
     public bool IsHeard => Volatile.Read(ref _listener) is not null;

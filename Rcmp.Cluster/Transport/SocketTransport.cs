@@ -41,7 +41,7 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
         _hostname = config.GetString("hostname", "");
         _connectTimeout = config.GetTimeSpan("connection-timeout", TimeSpan.FromSeconds(15));
         _log = TransportLog.Of(system);
-        _inbound = new InboundConnections(config.GetInt(ConnectionsKey, ConnectionsMaxUsual));
+        _inbound = new InboundConnections(config.GetInt(ConnectionsKey, ConnectionsMaxUsual), _connectTimeout);
         _loop = new SocketLoop(ActorLane.Of(system));
         (system.Scheduler as DueTimeScheduler)?.LendTo(ActorLane.Of(system));
     }
@@ -167,8 +167,15 @@ internal sealed class SocketTransport : Akka.Remote.Transport.Transport, IWatche
     /// <summary>Whoever knocks waits. To look again at once would take a core, and be in vain.</summary>
     private void Rest()
     {
-        _loop.Change(_listener!, _token, Readiness.None);
-        System.Scheduler.Advanced.ScheduleOnce(Pause, ListenAgain);
+        try
+        {
+            _loop.Change(_listener!, _token, Readiness.None);
+            System.Scheduler.Advanced.ScheduleOnce(Pause, ListenAgain);
+        }
+        catch (Exception e) when (e is Win32Exception or ObjectDisposedException or SchedulerException)
+        {
+            // The transport is being stopped: an exception here would end the process.
+        }
     }
 
     private void ListenAgain()

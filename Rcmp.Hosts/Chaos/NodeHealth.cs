@@ -17,11 +17,12 @@ internal sealed class NodeHealth(Func<int, NodeReading?> sample, TimeProvider cl
     /// <summary>A process that lives for the whole of an hour gains some connections, not more.</summary>
     public const int FilesMore = 48;
 
-    /// <summary>Before it collects, .NET fills as much memory with young objects as the last cache has, 32 MiB on many machines, and keeps some of what it had.</summary>
-    public static readonly ByteSize MemoryMore = ByteSize.MiB(96);
-
-    /// <summary>The same since it had settled.</summary>
+    /// <summary>Of a process that has not settled yet, or since it had.</summary>
+    public static readonly ByteSize MemoryMore = ByteSize.MiB(40);
     public static readonly ByteSize SettledMemoryMore = ByteSize.MiB(32);
+
+    /// <summary>From the warm-up on, of one that has settled: before it collects, .NET fills as much memory with young objects as the last cache has, 32 MiB on many machines.</summary>
+    public static readonly ByteSize WholeMemoryMore = ByteSize.MiB(96);
 
     private readonly Dictionary<ProcessIdentity, Watched> _processes = [];
 
@@ -64,7 +65,7 @@ internal sealed class NodeHealth(Func<int, NodeReading?> sample, TimeProvider cl
         {
             if (watched is not { First: { } first, Last: { } last }) continue;
             if (last.Files > first.Files + FilesMore) yield return $"{watched.Name} has {last.Files} open files, after its warm-up it had {first.Files}";
-            if (last.Memory > first.Memory + MemoryMore.Bytes)
+            if (last.Memory > first.Memory + (watched.AfterSettling is null ? MemoryMore : WholeMemoryMore).Bytes)
                 yield return $"{watched.Name} has {new ByteSize(last.Memory).ToShortString()} of its own memory, after its warm-up it had {new ByteSize(first.Memory).ToShortString()}";
             else if (watched.AfterSettling is { } settled && last.Memory > settled.Memory + SettledMemoryMore.Bytes)
                 yield return $"{watched.Name} has {new ByteSize(last.Memory).ToShortString()} of its own memory, after {Settled.TotalMinutes:0} minutes it had {new ByteSize(settled.Memory).ToShortString()}";

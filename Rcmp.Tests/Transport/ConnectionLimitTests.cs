@@ -80,6 +80,19 @@ public sealed class ConnectionLimitTests : IDisposable
     }
 
     [Fact]
+    public async Task ItIsNotWaitedForAkkaForLongerThanAHandshakeMayTake()
+    {
+        using var other = StartOther("akka.remote.dot-netty.tcp.connection-timeout = 500 ms");
+        using var busy = new Busy();
+        ActorLane.Of(other).Execute(busy);
+        await Task.Run(busy.Begun.Wait);
+        for (var i = 0; i < 2 * InboundConnections.StrangersMax; i++) await ConnectAsync(other);
+        await AssertEndedAsync(_peers[0]);
+        busy.End.Set();
+        await EndAsync(other);
+    }
+
+    [Fact]
     public async Task ConnectionsBeyondTheLimitAreClosedUntilOneEnds()
     {
         using var one = Start("one");
