@@ -20,7 +20,7 @@ internal static class RegionPlan
         if (layout is not null)
             return layout;
         throw new RegionOptionsException(
-            $"A region of {sizeBytes} bytes is too small for pages of {options.PageSizeBytes} bytes: the minimum is {MinimumBytes(options)}. Change --size.");
+            $"A region of {(options.SizeBytes > 0 ? options.SizeBytes : sizeBytes)} bytes is too small for pages of {options.PageSizeBytes} bytes: the minimum is {MinimumBytes(options)}. Change --size.");
     }
 
     public static long MinimumBytes(RegionCreateOptions options)

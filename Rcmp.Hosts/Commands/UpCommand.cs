@@ -90,9 +90,11 @@ internal sealed class DownCommand : RcmpCommand
     {
         var cluster = LocalCluster.Open(context.Get(_directory));
         var running = cluster.Nodes.Count(n => n.Running is not null);
-        await cluster.StopAsync(context.Get(_keep));
-        LastCluster.Forget(cluster.Directory);
-        context.Out.WriteLine($"stopped {running} of {cluster.Nodes.Count} nodes in {cluster.Directory}; " + (context.Get(_keep) ? "the regions are kept" : "the regions are removed"));
+        var keeps = context.Get(_keep);
+        await cluster.StopAsync(keeps);
+        if (!keeps) LastCluster.Forget(cluster.Directory);
+        var at = cluster.Directory == LocalClusterOptions.DefaultDirectory ? "" : $" --dir {cluster.Directory}";
+        context.Out.WriteLine($"stopped {running} of {cluster.Nodes.Count} nodes in {cluster.Directory}; " + (keeps ? $"the regions are kept: 'rcmp up{at}' takes up the pool" : "the regions are removed"));
         return ExitCodes.Done;
     }
 }

@@ -61,7 +61,7 @@ public sealed class LastClusterTests : IDisposable
     }
 
     [Fact]
-    public async Task CommandsFindTheClusterThatUpStartedElsewhereUntilItIsTakenDown()
+    public async Task CommandsFindTheClusterThatUpStartedElsewhereUntilItIsRemoved()
     {
         await using var directory = new ClusterDirectory();
         var up = await directory.RunAsync("up --detach --racks 1 --region-size 32MiB");
@@ -73,6 +73,11 @@ public sealed class LastClusterTests : IDisposable
         Assert.StartsWith("0x", shell.Out);
         Assert.Equal(0, (await CommandRunner.RunAsync("status", "--json")).ExitCode);
         Assert.Equal(0, (await CommandRunner.RunAsync("logs", "rack0", "--lines", "1")).ExitCode);
+
+        var kept = await CommandRunner.RunAsync("down", "--keep");
+        Assert.Equal(0, kept.ExitCode);
+        Assert.Contains($"'rcmp up --dir {directory.Path}'", kept.Out);
+        Assert.Equal(directory.Path, File.ReadAllText(Record));
 
         var down = await CommandRunner.RunAsync("down");
 
