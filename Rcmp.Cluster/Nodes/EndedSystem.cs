@@ -14,6 +14,13 @@ internal static class EndedSystem
 
     private static readonly Type? CacheType = typeof(RemoteActorRefProvider).Assembly.GetType("Akka.Remote.Serialization.ActorRefResolveThreadLocalCache");
 
+    /// <summary>The cache's fields that a thread keeps.</summary>
+    internal static IReadOnlyList<FieldInfo> PerThread { get; } =
+    [
+        .. (CacheType?.GetFields(BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public) ?? [])
+            .Where(field => field.FieldType.IsGenericType && field.FieldType.GetGenericTypeDefinition() == typeof(ThreadLocal<>)),
+    ];
+
     /// <summary>Terminates the system, and lets go of it some time after it has ended. Returns when it has ended, or after <paramref name="patience"/>.</summary>
     /// <param name="system">Of ours.</param>
     /// <param name="patience">None: as long as it takes.</param>
@@ -29,9 +36,8 @@ internal static class EndedSystem
     {
         await terminated.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await Task.Delay(grace).ConfigureAwait(false);
-        // Another version of Akka may have none.
+        // Another version of Akka may have none; a test asks for it.
         if (CacheType is null || !system.TryGetExtension(CacheType, out var cache)) return;
-        foreach (var field in CacheType.GetFields(BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public))
-            if (field.GetValue(cache) is IDisposable perThread) perThread.Dispose();
+        foreach (var field in PerThread) ((IDisposable?)field.GetValue(cache))?.Dispose();
     }
 }

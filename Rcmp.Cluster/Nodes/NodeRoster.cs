@@ -20,14 +20,16 @@ internal sealed class NodeRoster(ActorSystem system)
         }
     }
 
-    /// <summary>Takes what is newer, and tells the listeners.</summary>
+    /// <summary>Takes what is new in it, and tells the listeners. False if nothing is.</summary>
+    /// <remarks>A new master counts its versions from the highest that a rack has brought it, which may be lower than what is known here: so nothing is judged by the version alone.</remarks>
     public bool Offer(RosterChanged roster)
     {
         lock (_lock)
         {
-            if (roster.Version < _current.Version || roster.Equals(_current)) return false;
-            _current = roster;
-            foreach (var listener in _listeners) listener.Tell(roster, ActorRefs.NoSender);
+            var merged = RosterMerge.Merge(_current, roster);
+            if (merged.Equals(_current)) return false;
+            _current = merged;
+            foreach (var listener in _listeners) listener.Tell(merged, ActorRefs.NoSender);
             return true;
         }
     }

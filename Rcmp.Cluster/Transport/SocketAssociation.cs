@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Net.Sockets;
 using Akka.Actor;
 using Akka.Remote.Transport;

@@ -37,7 +37,7 @@ internal sealed partial class TransportLog(ILogger log)
     [LoggerMessage(2015, LogLevel.Warning, "A connection from {Remote} is closed: there are {Max} others already (rcmp.node.max-connections). So were {More} since the last such line.")]
     private static partial void Full(ILogger log, string remote, int max, int more);
 
-    [LoggerMessage(2016, LogLevel.Warning, "A connection from {Remote} is closed: it has said nothing yet, and {Max} newer ones wait to (rcmp.node.max-connections is for those that have). So were {More} since the last such line.")]
+    [LoggerMessage(2016, LogLevel.Warning, "A connection from {Remote} is closed: nothing has been heard from it yet, nor from {Max} newer ones (rcmp.node.max-connections is for those that were). So were {More} since the last such line.")]
     private static partial void Silent(ILogger log, string remote, int max, int more);
 
     [LoggerMessage(2017, LogLevel.Warning, "The connection with {Remote} is closed: it announces {What}. So were {More} since the last such line.")]

@@ -20,30 +20,36 @@ internal sealed unsafe class PageOperation
     private readonly PoolClientOptions _options;
     private readonly MissTable _missTable;
     private readonly RemoteRun _remoteRun;
-    private readonly RangePart[] _onePart = new RangePart[1];
     private readonly List<(ulong Address, Task<MissOutcome> Answer)> _misses = [];
     private PageAccess[] _accesses = new PageAccess[AccessesMin];
     private int[] _remote = new int[AccessesMin];
     private int _count;
     private FabricOp _op;
-    private RangePart[] _parts = [];
-    private int _part;
     private long _progressAt;
     private int _idleRounds;
     private bool _wasTried;
     private string? _obstacle;
     private ulong _obstacleAddress;
 
-    public PageOperation(PoolClient client)
+    /// <param name="client">Whose it is.</param>
+    /// <param name="place">See <see cref="Place"/>.</param>
+    public PageOperation(PoolClient client, int place)
     {
-        _client = client;
+        (_client, Place) = (client, place);
         (_options, _missTable, _remoteRun) = client.OperationParts();
     }
 
-    /// <summary>Begins reads or writes of ranges. The array is this object's from now on.</summary>
-    public void Begin(FabricOp op, RangePart[] parts)
+    /// <summary>Where the client keeps it for the next use.</summary>
+    public int Place { get; }
+
+    /// <summary>The ranges of a read or write.</summary>
+    public RangeParts Parts { get; } = new();
+
+    /// <summary>Begins reads or writes of ranges, which are added to <see cref="Parts"/>.</summary>
+    public void Begin(FabricOp op)
     {
-        (_op, _parts, _part, _count) = (op, parts, 0, 0);
+        (_op, _count) = (op, 0);
+        Parts.Clear();
         (_idleRounds, _wasTried, _obstacle) = (0, false, null);
         _progressAt = Stopwatch.GetTimestamp();
         Answers = Task.CompletedTask;
@@ -53,14 +59,14 @@ internal sealed unsafe class PageOperation
     /// <summary>Begins a read or write of one range.</summary>
     public void Begin(FabricOp op, in RangePart part)
     {
-        _onePart[0] = part;
-        Begin(op, _onePart);
+        Begin(op);
+        Parts.Add(part);
     }
 
     /// <summary>Begins an atomic.</summary>
     public void Begin(in PageAccess atomic)
     {
-        Begin(atomic.Op, []);
+        Begin(atomic.Op);
         _accesses[_count++] = atomic;
     }
 
@@ -71,9 +77,10 @@ internal sealed unsafe class PageOperation
     /// <param name="startedAt">When the first round began.</param>
     public void Begin(in PageAccess access, bool wasTried, string? obstacle, long startedAt)
     {
+        Begin(access.Op);
         // A part without a rest: messages speak of a range.
-        _onePart[0] = default;
-        Begin(access.Op, access.Op is FabricOp.Read or FabricOp.Write ? _onePart : []);
+        if (access.Op is FabricOp.Read or FabricOp.Write)
+            Parts.Add(new RangePart());
         _accesses[_count++] = access;
         (_wasTried, _progressAt) = (wasTried, startedAt);
         if (obstacle is not null)
@@ -143,10 +150,22 @@ internal sealed unsafe class PageOperation
         var accesses = _accesses.AsSpan(0, _count);
         var done = 0;
         var remote = 0;
+        var lastPage = ulong.MaxValue;
         for (var i = 0; i < accesses.Length; i++)
         {
             ref var access = ref accesses[i];
-            switch (_client.TryAccess(ref access))
+            var page = access.Address >> _client.PageShift;
+            if (page == lastPage)
+            {
+                // As the one before it; where it is then is looked up under its own guard anyway.
+                access.LinkSlot = accesses[i - 1].LinkSlot;
+                _remote[remote++] = i;
+                continue;
+            }
+
+            var found = _client.TryAccess(ref access);
+            lastPage = found == LookupResult.Remote ? page : ulong.MaxValue;
+            switch (found)
             {
                 case LookupResult.Done:
                     done++;
@@ -228,8 +247,8 @@ internal sealed unsafe class PageOperation
         while (last + 1 < accesses.Length && accesses[last + 1].Address >> shift <= (accesses[last].Address >> shift) + 1 && accesses[last + 1].Address > accesses[last].Address)
             last++;
         var end = accesses[last].Address + accesses[last].Length;
-        if (last == accesses.Length - 1 && _part < _parts.Length && _parts[_part].Length > 0 && _parts[_part].Address == end)
-            end += (ulong)_parts[_part].Length;
+        if (last == accesses.Length - 1)
+            end += (ulong)Parts.LengthAt(end);
         var pages = (end - 1 >> shift) - (accesses[from].Address >> shift);
         return (int)Math.Min(pages, (ulong)Math.Max(_options.NeighboursMax, _options.Neighbours));
     }
@@ -256,23 +275,12 @@ internal sealed unsafe class PageOperation
     private bool Refill()
     {
         // Aligned, so that no word is in two pieces.
-        var pieceMask = Math.Min(1UL << _client.PageShift, PieceBytes) - 1;
-        while (_part < _parts.Length && _count < AccessesMax)
+        var boundary = Math.Min(1UL << _client.PageShift, PieceBytes);
+        while (_count < AccessesMax && Parts.TryTake(boundary, out var piece))
         {
-            ref var part = ref _parts[_part];
-            if (part.Length == 0)
-            {
-                _part++;
-                continue;
-            }
-
-            var length = Math.Min(part.Length, (long)(pieceMask + 1 - (part.Address & pieceMask)));
             if (_count == _accesses.Length)
                 Grow();
-            _accesses[_count++] = new PageAccess { Op = _op, Address = part.Address, Buffer = part.Buffer, Length = (uint)length };
-            part.Address += (ulong)length;
-            part.Buffer += length;
-            part.Length -= length;
+            _accesses[_count++] = new PageAccess { Op = _op, Address = piece.Address, Buffer = piece.Buffer, Length = (uint)piece.Length };
         }
 
         return _count > 0;
@@ -309,7 +317,7 @@ internal sealed unsafe class PageOperation
         $"{_op} at {new GAddr(_obstacle is null ? _accesses[0].Address : _obstacleAddress)} could not be carried out: waited for {_obstacle ?? "the page to become reachable"} "
         + $"(rcmp.client.timeout = {_options.Timeout.TotalSeconds:0.###}s).{PartlyDone}", error);
 
-    private string PartlyDone => _op is FabricOp.Read or FabricOp.Write && _parts.Length > 0
+    private string PartlyDone => _op is FabricOp.Read or FabricOp.Write && Parts.Count > 0
         ? _op == FabricOp.Write ? " The range may be partly written." : " The range may be partly read."
         : "";
 }

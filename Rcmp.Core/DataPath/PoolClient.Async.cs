@@ -1,4 +1,3 @@
-using System.Buffers;
 using Rcmp.Fabric;
 
 namespace Rcmp.DataPath;
@@ -11,7 +10,7 @@ internal sealed partial class PoolClient
         if (ct.IsCancellationRequested)
             return ValueTask.FromCanceled(ct);
         var done = (int)ReadHere(address, destination.Span);
-        return done == destination.Length ? default : StartParts(FabricOp.Read, [(address + done, destination[done..])], ct);
+        return done == destination.Length ? default : StartPart(FabricOp.Read, address + done, destination[done..], ct);
     }
 
     public ValueTask WriteAsync(GAddr address, ReadOnlyMemory<byte> source, CancellationToken ct = default)
@@ -19,7 +18,7 @@ internal sealed partial class PoolClient
         if (ct.IsCancellationRequested)
             return ValueTask.FromCanceled(ct);
         var done = (int)WriteHere(address, source.Span);
-        return done == source.Length ? default : StartParts(FabricOp.Write, [(address + done, source[done..])], ct);
+        return done == source.Length ? default : StartPart(FabricOp.Write, address + done, source[done..], ct);
     }
 
     public ValueTask ReadBatchAsync(ReadOnlyMemory<ReadRequest> requests, CancellationToken ct = default)
@@ -30,16 +29,24 @@ internal sealed partial class PoolClient
         foreach (ref readonly var request in span)
             CheckRange(request.Address, request.Destination.Length);
         // None, as long as all of them are hits.
-        List<(GAddr Address, ReadOnlyMemory<byte> Memory)>? rest = null;
-        foreach (ref readonly var request in span)
+        PageOperation? rest = null;
+        try
         {
-            // Behind one that is not here: what is a plain hit is done at once, all else is looked up together.
-            var done = rest is null ? (int)ReadHere(request.Address, request.Destination.Span) : TryHitRead(request.Address, request.Destination.Span) ? request.Destination.Length : 0;
-            if (done < request.Destination.Length)
-                (rest ??= []).Add((request.Address + done, request.Destination[done..]));
-        }
+            foreach (ref readonly var request in span)
+            {
+                // Behind one that is not here: what is a plain hit is done at once, all else is looked up together.
+                var done = rest is null ? (int)ReadHere(request.Address, request.Destination.Span) : TryHitRead(request.Address, request.Destination.Span) ? request.Destination.Length : 0;
+                if (done < request.Destination.Length)
+                    (rest ??= BeginParts(FabricOp.Read)).Parts.Add(request.Address + done, request.Destination[done..]);
+            }
 
-        return rest is null ? default : StartParts(FabricOp.Read, rest, ct);
+            return rest is null ? default : new ValueTask(Start(rest, ct));
+        }
+        catch
+        {
+            rest?.Parts.Unpin();
+            throw;
+        }
     }
 
     public ValueTask WriteBatchAsync(ReadOnlyMemory<WriteRequest> requests, CancellationToken ct = default)
@@ -50,16 +57,24 @@ internal sealed partial class PoolClient
         foreach (ref readonly var request in span)
             CheckRange(request.Address, request.Source.Length);
         // None, as long as all of them are hits.
-        List<(GAddr Address, ReadOnlyMemory<byte> Memory)>? rest = null;
-        foreach (ref readonly var request in span)
+        PageOperation? rest = null;
+        try
         {
-            // Behind one that is not here: what is a plain hit is done at once, all else is looked up together.
-            var done = rest is null ? (int)WriteHere(request.Address, request.Source.Span) : TryHitWrite(request.Address, request.Source.Span) ? request.Source.Length : 0;
-            if (done < request.Source.Length)
-                (rest ??= []).Add((request.Address + done, request.Source[done..]));
-        }
+            foreach (ref readonly var request in span)
+            {
+                // Behind one that is not here: what is a plain hit is done at once, all else is looked up together.
+                var done = rest is null ? (int)WriteHere(request.Address, request.Source.Span) : TryHitWrite(request.Address, request.Source.Span) ? request.Source.Length : 0;
+                if (done < request.Source.Length)
+                    (rest ??= BeginParts(FabricOp.Write)).Parts.Add(request.Address + done, request.Source[done..]);
+            }
 
-        return rest is null ? default : StartParts(FabricOp.Write, rest, ct);
+            return rest is null ? default : new ValueTask(Start(rest, ct));
+        }
+        catch
+        {
+            rest?.Parts.Unpin();
+            throw;
+        }
     }
 
     public ValueTask<ulong> ExchangeAsync(GAddr address, ulong value, CancellationToken ct = default) =>
@@ -82,21 +97,44 @@ internal sealed partial class PoolClient
             return ValueTask.FromResult(access.Result);
         var operation = RentOperation();
         operation.Begin(access);
-        return new ValueTask<ulong>(Start(operation, [], ct));
+        return new ValueTask<ulong>(StartHeld(operation, ct));
     }
 
-    private ValueTask StartParts(FabricOp op, List<(GAddr Address, ReadOnlyMemory<byte> Memory)> parts, CancellationToken ct)
+    private ValueTask StartPart(FabricOp op, GAddr address, ReadOnlyMemory<byte> memory, CancellationToken ct)
+    {
+        var operation = BeginParts(op);
+        try
+        {
+            operation.Parts.Add(address, memory);
+            return new ValueTask(Start(operation, ct));
+        }
+        catch
+        {
+            operation.Parts.Unpin();
+            throw;
+        }
+    }
+
+    private PageOperation BeginParts(FabricOp op)
+    {
+        var operation = RentOperation();
+        operation.Begin(op);
+        return operation;
+    }
+
+    /// <summary>The operation's memory is let go when it has ended.</summary>
+    private Task<ulong> Start(PageOperation operation, CancellationToken ct)
     {
         EnterSlow();
-        return new ValueTask(Start(MakeOperation(op, parts, out var handles), handles, ct));
+        return StartHeld(operation, ct);
     }
 
-    /// <summary>Takes over the handles and what <see cref="EnterSlow"/> holds.</summary>
-    private Task<ulong> Start(PageOperation operation, List<MemoryHandle> handles, CancellationToken ct) =>
-        _workers.Run(() => FinishAsync(operation, handles, ct));
+    /// <summary>Takes over what <see cref="EnterSlow"/> holds.</summary>
+    private Task<ulong> StartHeld(PageOperation operation, CancellationToken ct) => _workers.Run(() => FinishAsync(operation, ct));
 
-    private async Task<ulong> FinishAsync(PageOperation operation, List<MemoryHandle> handles, CancellationToken ct)
+    private async Task<ulong> FinishAsync(PageOperation operation, CancellationToken ct)
     {
+        var isDone = false;
         try
         {
             using var stopping = CancellationTokenSource.CreateLinkedTokenSource(ct, _closing.Token);
@@ -107,9 +145,8 @@ internal sealed partial class PoolClient
                 switch (operation.Step())
                 {
                     case StepResult.Done:
-                        var result = operation.Result;
-                        GiveBack(operation);
-                        return result;
+                        isDone = true;
+                        return operation.Result;
                     case StepResult.Answers:
                         await operation.Answers.WaitAsync(stopping.Token);
                         break;
@@ -127,8 +164,10 @@ internal sealed partial class PoolClient
         }
         finally
         {
-            foreach (var handle in handles)
-                handle.Dispose();
+            operation.Parts.Unpin();
+            // One that throws is not used again.
+            if (isDone)
+                GiveBack(operation);
             ExitSlow();
         }
     }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Rcmp.Fabric;
@@ -89,32 +88,5 @@ internal sealed unsafe partial class PoolClient
             if (done)
                 ExitSlow();
         }
-    }
-
-    /// <summary>Ready to be carried out, with the callers' memory pinned.</summary>
-    private PageOperation MakeOperation(FabricOp op, List<(GAddr Address, ReadOnlyMemory<byte> Memory)> parts, out List<MemoryHandle> handles)
-    {
-        var ranges = new RangePart[parts.Count];
-        handles = [];
-        byte[]? pinned = null;
-        byte* start = null;
-        for (var i = 0; i < ranges.Length; i++)
-        {
-            var (address, memory) = parts[i];
-            // Parts of one array, as a batch often has, are pinned once.
-            var isArray = MemoryMarshal.TryGetArray(memory, out var segment);
-            if (!isArray || segment.Array != pinned)
-            {
-                handles.Add(memory.Pin());
-                pinned = segment.Array;
-                start = (byte*)handles[^1].Pointer - segment.Offset;
-            }
-
-            ranges[i] = new RangePart { Address = address.Value, Buffer = start + segment.Offset, Length = memory.Length };
-        }
-
-        var operation = RentOperation();
-        operation.Begin(op, ranges);
-        return operation;
     }
 }

@@ -137,10 +137,9 @@ internal sealed unsafe partial class PoolClient
             CountSampled(entry);
     }
 
-    /// <summary>The heat of remote pages: counted each time, since a move is decided by it.</summary>
-    internal void CountRemote(in PageAccess access, long ns)
+    /// <summary>The heat of a remote page: counted each time, since a move is decided by it.</summary>
+    internal void CountHeat(in PageAccess access, long ns)
     {
-        _totals.CountRemote(access.Op, ns);
         if (access.Entry < 0)
             return;
         if (_references[access.Entry] == 0)

@@ -110,10 +110,14 @@ internal sealed unsafe partial class PoolClient
     }
 
     /// <summary>One that was used before, if there is any: a remote access allocates nothing then.</summary>
-    private PageOperation RentOperation() =>
-        Interlocked.Exchange(ref _operations[Environment.CurrentManagedThreadId & (OperationsKept - 1)], null) ?? new PageOperation(this);
+    private PageOperation RentOperation()
+    {
+        var place = Environment.CurrentManagedThreadId & (OperationsKept - 1);
+        return Interlocked.Exchange(ref _operations[place], null) ?? new PageOperation(this, place);
+    }
 
-    private void GiveBack(PageOperation operation) => Volatile.Write(ref _operations[Environment.CurrentManagedThreadId & (OperationsKept - 1)], operation);
+    /// <summary>To the thread that began it, which may be another one.</summary>
+    private void GiveBack(PageOperation operation) => Volatile.Write(ref _operations[operation.Place], operation);
 
     /// <summary>Copies page by page as long as they are in the rack; allocates nothing. Returns how many bytes.</summary>
     private long TransferHere(FabricOp op, GAddr address, byte* buffer, long length) => TransferHere(op, address, buffer, length, out _, out _);

@@ -1,6 +1,6 @@
 namespace Rcmp.DataPath;
 
-/// <summary>Counts what is not a rack hit. One cache line would be shared by all threads, but each of these costs microseconds anyway.</summary>
+/// <summary>Counts what is not a rack hit. One cache line would be shared by all threads, but each of these costs microseconds anyway, and what comes many at a time is counted once.</summary>
 internal sealed class PoolClientCounters
 {
     private long _reads;
@@ -12,15 +12,18 @@ internal sealed class PoolClientCounters
     private long _remoteNs;
     private long _unansweredCloses;
 
-    public void CountRemote(Fabric.FabricOp op, long ns)
+    /// <param name="op">What was done.</param>
+    /// <param name="count">How often.</param>
+    /// <param name="ns">How long all of them took.</param>
+    public void CountRemote(Fabric.FabricOp op, int count, long ns)
     {
-        ThreadActivity.CountRemote();
+        ThreadActivity.CountRemote(count);
         ref var counter = ref _atomics;
         if (op == Fabric.FabricOp.Read)
             counter = ref _reads;
         else if (op == Fabric.FabricOp.Write)
             counter = ref _writes;
-        Interlocked.Increment(ref counter);
+        Interlocked.Add(ref counter, count);
         Interlocked.Add(ref _remoteNs, ns);
     }
 

@@ -69,7 +69,10 @@ internal sealed unsafe class RemoteRequests(PoolClient client, LinkTable links, 
                 isBroken = count == 0;
                 if (isBroken)
                     completion = new FabricCompletion((ulong)token, FabricStatus.NotSent, 0);
-                hasAbandoned = !Complete(connection, completion, ref access, NsSince(sentAt), out obstacle);
+                var ns = NsSince(sentAt);
+                hasAbandoned = !Complete(connection, completion, ref access, ns, out obstacle);
+                if (access.State == AccessState.Done)
+                    CountDone(access.Op, 1, ns);
                 if (completion.Status == FabricStatus.DeadlinePassed)
                     home.DoesNotAnswer(NoAnswer);
             }
@@ -132,7 +135,7 @@ internal sealed unsafe class RemoteRequests(PoolClient client, LinkTable links, 
         access.State = AccessState.InFlight;
     }
 
-    /// <summary>Ends a request as its completion says.</summary>
+    /// <summary>Ends a request as its completion says. What is done is to be told to <see cref="CountDone"/>.</summary>
     /// <param name="connection">Where it went.</param>
     /// <param name="completion">Its end.</param>
     /// <param name="access">What it was for.</param>
@@ -157,7 +160,7 @@ internal sealed unsafe class RemoteRequests(PoolClient client, LinkTable links, 
             // The daemon takes growing slots for a sign of life, and samples heat only then.
             connection.SlotOf(token)->Hits++;
             // While the guard is set: the entry may become another page's afterwards.
-            client.CountRemote(access, ns);
+            client.CountHeat(access, ns);
             connection.End(token);
             access.Result = completion.Result;
             access.State = AccessState.Done;
@@ -183,6 +186,9 @@ internal sealed unsafe class RemoteRequests(PoolClient client, LinkTable links, 
 
         return true;
     }
+
+    /// <summary>Counts accesses that are done, those of one exchange together.</summary>
+    public void CountDone(FabricOp op, int count, long ns) => totals.CountRemote(op, count, ns);
 
     /// <summary>Gives a connection back, or has it destroyed if it is of no use any more.</summary>
     public void Leave(LinkConnections home, ClientConnection connection, bool isBroken, bool hasAbandoned)

@@ -150,8 +150,12 @@ internal sealed class RemoteRun(LinkTable links, RemoteRequests requests)
         var now = Stopwatch.GetTimestamp();
         var share = count == 0 ? 0 : (now - LastAt) * (1_000_000_000 / Stopwatch.Frequency) / count;
         LastAt = now;
+        var before = Completed;
         foreach (ref readonly var completion in completions[..count])
             Complete(lane, completion, accesses, share);
+        // All of an operation are of one kind.
+        if (Completed > before)
+            requests.CountDone(accesses[0].Op, Completed - before, share * (Completed - before));
         if (count > 0)
             return;
         // Nothing was in flight, and nothing could be sent.

@@ -8,5 +8,5 @@ internal static class ThreadActivity
 
     public static long RemoteOperations => t_remoteOperations;
 
-    public static void CountRemote() => t_remoteOperations++;
+    public static void CountRemote(int count) => t_remoteOperations += count;
 }

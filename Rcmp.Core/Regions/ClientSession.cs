@@ -44,13 +44,13 @@ internal sealed unsafe class ClientSession : IDisposable
         if ((uint)(index - 1) >= (uint)(region.Layout.SessionCount - 1))
             throw new PoolMismatchException($"The daemon gave out session record {index}, the region {region.Path} has 1 to {region.Layout.SessionCount - 1}.");
         var file = SystemCalls.FileDescriptor.TryOpen(lockPath, true, false, out var errno)
-            ?? throw new PoolNotConnectedException($"The session file {lockPath} cannot be opened: {SystemErrors.Describe(errno)}.");
+            ?? throw (errno == SystemErrors.NoEntry ? GivenUp(token) : new PoolNotConnectedException($"The session file {lockPath} cannot be opened: {SystemErrors.Describe(errno)}."));
         try
         {
             Lock(file, lockPath);
             var header = region.SessionAt(index);
             if (SystemCalls.LinkCount(file.Number) <= 0 || header->Token != token.Value)
-                throw new PoolNotConnectedException($"The daemon has given up session {token}, whose client came too late.");
+                throw GivenUp(token);
             if (!region.TryPin(out var pin))
                 throw new PoolClosedException("The pool object was disposed.");
             // Before the first guard: from here on the daemon's barrier orders this process, or the process does it itself.
@@ -65,6 +65,8 @@ internal sealed unsafe class ClientSession : IDisposable
             throw;
         }
     }
+
+    private static PoolNotConnectedException GivenUp(SessionToken token) => new($"The daemon has given up session {token}, whose client came too late: connect again.");
 
     /// <summary>A slot of one's own; false if all are taken (then wait for one: more threads than slots share).</summary>
     public bool TryAcquireSlot(out int index)

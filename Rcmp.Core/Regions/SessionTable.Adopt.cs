@@ -1,4 +1,3 @@
-using System.Diagnostics;
 
 namespace Rcmp.Regions;
 
@@ -19,7 +18,7 @@ internal sealed unsafe partial class SessionTable
             return;
         }
 
-        var record = new SessionRecord(index, token, LockPathOf(index, token), SessionSlotState.Active, header->ProcessId) { Since = Stopwatch.GetTimestamp() };
+        var record = new SessionRecord(index, token, LockPathOf(index, token), SessionSlotState.Active, header->ProcessId) { Since = _clock.GetTimestamp() };
         _records[index] = record;
         _guards.Track(index);
         var wasDead = header->State == (uint)SessionSlotState.Dead;

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Security.Cryptography;
 using Rcmp.Native;
 
@@ -7,7 +6,7 @@ namespace Rcmp.Regions;
 /// <summary>A session record as the daemon gave it out.</summary>
 internal sealed record SessionRecord(int Index, SessionToken Token, string LockPath, SessionSlotState State, uint ProcessId)
 {
-    /// <summary>When it was given out, in <see cref="Stopwatch"/> ticks.</summary>
+    /// <summary>When it was given out, by the table's clock.</summary>
     internal long Since { get; init; }
 
     /// <summary>Its client has said goodbye: its death is no news.</summary>
@@ -18,11 +17,14 @@ internal sealed record SessionRecord(int Index, SessionToken Token, string LockP
 internal sealed unsafe partial class SessionTable
 {
     private static readonly TimeSpan OpeningMax = TimeSpan.FromSeconds(30);
+    /// <summary>Of a client whose process is there: it may have been stopped, or its machine is slow.</summary>
+    private static readonly TimeSpan LiveOpeningMax = TimeSpan.FromMinutes(5);
     private static readonly ulong Boot = ReadBoot();
     private readonly Lock _lock = new();
     private readonly Region _region;
     private readonly GuardTable _guards;
     private readonly string _directory;
+    private readonly TimeProvider _clock;
     private readonly SessionRecord?[] _records;
     private readonly List<SessionRecord> _deadAtStart = [];
 
@@ -30,8 +32,10 @@ internal sealed unsafe partial class SessionTable
     /// <param name="region">Opened as daemon.</param>
     /// <param name="guards">Its guards.</param>
     /// <param name="runtimeDirectory">For session files; the same at every start on this region.</param>
-    public SessionTable(Region region, GuardTable guards, string runtimeDirectory)
+    /// <param name="clock">For tests.</param>
+    public SessionTable(Region region, GuardTable guards, string runtimeDirectory, TimeProvider? clock = null)
     {
+        _clock = clock ?? TimeProvider.System;
         _region = region;
         _guards = guards;
         _directory = Path.GetFullPath(runtimeDirectory);
@@ -60,7 +64,7 @@ internal sealed unsafe partial class SessionTable
             if (index < 0)
                 return null;
             var token = NewToken();
-            var record = new SessionRecord(index, token, LockPathOf(index, token), SessionSlotState.Opening, processId) { Since = Stopwatch.GetTimestamp() };
+            var record = new SessionRecord(index, token, LockPathOf(index, token), SessionSlotState.Opening, processId) { Since = _clock.GetTimestamp() };
             using (SystemCalls.FileDescriptor.TryOpen(record.LockPath, true, true, out var errno)
                 ?? throw new RegionResourceException($"The session file {record.LockPath} cannot be created: {SystemErrors.Describe(errno)}. Its folder stands beside the region: make room there, or change rcmp.region.path."))
             {
@@ -161,7 +165,7 @@ internal sealed unsafe partial class SessionTable
 
         // The client has not come to lock it yet; one that came and went has said so in the header.
         if (record is { State: SessionSlotState.Opening, Closed: false } && _region.SessionAt(record.Index)->State == (uint)SessionSlotState.Opening
-            && Stopwatch.GetElapsedTime(record.Since) < OpeningMax)
+            && _clock.GetElapsedTime(record.Since) is var waited && (waited < OpeningMax || (waited < LiveOpeningMax && MayLive(record.ProcessId))))
             return null;
         return Bury(record);
     }

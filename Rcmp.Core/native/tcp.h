@@ -82,7 +82,8 @@ struct tcp_peer {
     int fd;
     uint32_t interest; /* what epoll watches */
     bool greeted;
-    bool stopped; /* requests wait in the buffer for room in the output */
+    bool stopped;     /* requests wait in the buffer for room in the output */
+    bool waits_empty; /* the next one waits until there is no output left */
     int64_t since;
     struct rcmp_hello hello;
     uint8_t *in;

@@ -12,7 +12,10 @@
 #define OUT_HIGH (64u << 10)
 #define OUT_FIRST (64u << 10)
 
-bool tcp_peer_blocked(const struct tcp_peer *peer) { return tcp_peer_queued(peer) > OUT_HIGH; }
+bool tcp_peer_blocked(const struct tcp_peer *peer) {
+    size_t queued = tcp_peer_queued(peer);
+    return queued > OUT_HIGH || (peer->waits_empty && queued != 0);
+}
 
 uint8_t *tcp_out_reserve(struct tcp_peer *peer, size_t bytes) {
     if (peer->out_start == peer->out_end)

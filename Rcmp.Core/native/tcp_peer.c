@@ -146,6 +146,12 @@ static bool next_request(struct tcp_peer *peer, bool *more) {
         rcmp_count(&server->counters.refused, 1);
         return false;
     }
+    /* Behind what a full socket has left, a long read would be copied from end to end. */
+    peer->waits_empty = peer->out_left != 0 && rcmp_answer_bytes(request.op, request.length) >= LENT_BYTES;
+    if (peer->waits_empty) {
+        *more = true;
+        return true;
+    }
     uint32_t whole = sizeof request + (write ? request.length : 0);
     if (whole > IN_BYTES) {
         *more = true;
@@ -201,9 +207,11 @@ bool tcp_peer_serve(struct tcp_peer *peer, bool *progress) {
         if (!process(peer))
             return false;
         bool last = drained || round++ >= ROUNDS_MAX;
+        size_t queued = tcp_peer_queued(peer);
         /* Answers to a train of writes leave together, when all that has come is dealt with. */
         if ((last || tcp_peer_blocked(peer)) && !tcp_out_flush(peer))
             return false;
+        *progress |= tcp_peer_queued(peer) < queued;
         if (tcp_peer_blocked(peer))
             return true;
         if (peer->stopped)

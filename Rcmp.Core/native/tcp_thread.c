@@ -227,10 +227,12 @@ static void *service_main(void *argument) {
     int64_t last = rcmp_now_ns(), swept = last;
     unsigned round = 0;
     while (!thread->stop) {
-        bool active = thread->hot != NULL && peer_handle(thread->hot);
+        /* A peer whose socket is full is not tried over and over: that would take the socket's lock from whoever empties it. Epoll says when there is room for much. */
+        bool hot = thread->hot != NULL && !tcp_peer_blocked(thread->hot);
+        bool active = hot && peer_handle(thread->hot);
         int64_t now = rcmp_now_ns();
         bool spin = active || now - last < spin_ns;
-        if (!spin || thread->hot == NULL || ++round % HOT_ROUNDS == 0) {
+        if (!spin || !hot || ++round % HOT_ROUNDS == 0) {
             bool watchful = thread->strangers != 0 || thread->listener_paused;
             if (!spin)
                 thread->hot = NULL;

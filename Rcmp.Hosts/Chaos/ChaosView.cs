@@ -27,7 +27,7 @@ internal static class ChaosView
         writer.WriteLine(
             $"nodes and clients: at most {result.NodeFilesMax} open files and {new ByteSize(result.NodeMemoryMax).ToShortString()} of own memory; "
             + $"after {NodeHealth.WarmUp.TotalSeconds:0} s of a process, in up to {result.NodeLifeSeconds:0} s, at most {result.NodeFilesGrowth} and {new ByteSize(result.NodeMemoryGrowth).ToShortString()} more "
-            + $"(allowed: {NodeHealth.FilesMore} and {NodeHealth.MemoryMore}; of one that lives longer than {NodeHealth.Settled.TotalMinutes:0} minutes {NodeHealth.SettledMemoryMore} since then, {NodeHealth.WholeMemoryMore} in all)");
+            + $"(allowed: {NodeHealth.FilesMore} and {NodeHealth.MemoryMore}; after {NodeHealth.Settled.TotalMinutes:0} minutes {NodeHealth.SettledMemoryMore} more)");
         foreach (var finding in result.Findings) writer.WriteLine($"VIOLATION: {finding}");
         if (result.Directory is { } directory) writer.WriteLine($"logs and journals: {directory}");
         writer.WriteLine(result.Ok

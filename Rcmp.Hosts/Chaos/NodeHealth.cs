@@ -4,8 +4,8 @@ using Rcmp.Hosts.Local;
 
 namespace Rcmp.Hosts.Chaos;
 
-/// <summary>Watches that memory and file descriptors of the nodes and the clients do not grow: a process's last sample against its first after the warm-up, and against that after
-/// five minutes.</summary>
+/// <summary>Watches that memory and file descriptors of the nodes and the clients do not grow: a process's last sample against its first after the warm-up. Memory of one that
+/// lives for more than five minutes in two parts: until then, and since.</summary>
 internal sealed class NodeHealth(Func<int, NodeReading?> sample, TimeProvider clock)
 {
     /// <summary>Until then a process loads code and fills caches.</summary>
@@ -17,12 +17,11 @@ internal sealed class NodeHealth(Func<int, NodeReading?> sample, TimeProvider cl
     /// <summary>A process that lives for the whole of an hour gains some connections, not more.</summary>
     public const int FilesMore = 48;
 
-    /// <summary>Of a process that has not settled yet, or since it had.</summary>
-    public static readonly ByteSize MemoryMore = ByteSize.MiB(40);
-    public static readonly ByteSize SettledMemoryMore = ByteSize.MiB(32);
+    /// <summary>From the warm-up until it has settled: before it collects, .NET fills as much memory with young objects as the last cache has, 32 MiB on many machines.</summary>
+    public static readonly ByteSize MemoryMore = ByteSize.MiB(48);
 
-    /// <summary>From the warm-up on, of one that has settled: before it collects, .NET fills as much memory with young objects as the last cache has, 32 MiB on many machines.</summary>
-    public static readonly ByteSize WholeMemoryMore = ByteSize.MiB(96);
+    /// <summary>Since it had settled, however long that was ago.</summary>
+    public static readonly ByteSize SettledMemoryMore = ByteSize.MiB(32);
 
     private readonly Dictionary<ProcessIdentity, Watched> _processes = [];
 
@@ -65,10 +64,11 @@ internal sealed class NodeHealth(Func<int, NodeReading?> sample, TimeProvider cl
         {
             if (watched is not { First: { } first, Last: { } last }) continue;
             if (last.Files > first.Files + FilesMore) yield return $"{watched.Name} has {last.Files} open files, after its warm-up it had {first.Files}";
-            if (last.Memory > first.Memory + (watched.AfterSettling is null ? MemoryMore : WholeMemoryMore).Bytes)
-                yield return $"{watched.Name} has {new ByteSize(last.Memory).ToShortString()} of its own memory, after its warm-up it had {new ByteSize(first.Memory).ToShortString()}";
-            else if (watched.AfterSettling is { } settled && last.Memory > settled.Memory + SettledMemoryMore.Bytes)
-                yield return $"{watched.Name} has {new ByteSize(last.Memory).ToShortString()} of its own memory, after {Settled.TotalMinutes:0} minutes it had {new ByteSize(settled.Memory).ToShortString()}";
+            var young = watched.AfterSettling ?? last;
+            if (young.Memory > first.Memory + MemoryMore.Bytes)
+                yield return $"{watched.Name} had {new ByteSize(young.Memory).ToShortString()} of its own memory, after its warm-up it had {new ByteSize(first.Memory).ToShortString()}";
+            if (last.Memory > young.Memory + SettledMemoryMore.Bytes)
+                yield return $"{watched.Name} has {new ByteSize(last.Memory).ToShortString()} of its own memory, after {Settled.TotalMinutes:0} minutes it had {new ByteSize(young.Memory).ToShortString()}";
         }
     }
 

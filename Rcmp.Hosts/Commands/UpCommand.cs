@@ -24,7 +24,7 @@ internal sealed class UpCommand : RcmpCommand
 
     public override async Task<int> RunAsync(CommandContext context, CancellationToken ct)
     {
-        var defaults = new LocalClusterOptions { Directory = context.Get(_directory) ?? LocalClusterOptions.DefaultDirectory };
+        var defaults = DefaultsIn(context.Get(_directory) ?? LocalClusterOptions.DefaultDirectory);
         var options = defaults with
         {
             Masters = (int)(context.Get(_masters) ?? defaults.Masters),
@@ -44,6 +44,16 @@ internal sealed class UpCommand : RcmpCommand
         context.Out.Flush();
         if (options.Detached) return ExitCodes.Done;
         return await WatchAsync(cluster, context, ct);
+    }
+
+    /// <summary>A pool whose regions were kept is taken up as it was.</summary>
+    private static LocalClusterOptions DefaultsIn(string directory)
+    {
+        var options = new LocalClusterOptions { Directory = directory };
+        return LocalCluster.Kept(directory) is not { } kept ? options : options with
+        {
+            Masters = kept.Masters, Racks = kept.Racks, RegionSize = new ByteSize(kept.RegionSize), PageSize = new ByteSize(kept.PageSize), Settings = kept.Settings ?? options.Settings,
+        };
     }
 
     private static void Remember(LocalCluster cluster, CommandContext context)
@@ -93,8 +103,7 @@ internal sealed class DownCommand : RcmpCommand
         var keeps = context.Get(_keep);
         await cluster.StopAsync(keeps);
         if (!keeps) LastCluster.Forget(cluster.Directory);
-        var at = cluster.Directory == LocalClusterOptions.DefaultDirectory ? "" : $" --dir {cluster.Directory}";
-        context.Out.WriteLine($"stopped {running} of {cluster.Nodes.Count} nodes in {cluster.Directory}; " + (keeps ? $"the regions are kept: 'rcmp up{at}' takes up the pool" : "the regions are removed"));
+        context.Out.WriteLine($"stopped {running} of {cluster.Nodes.Count} nodes in {cluster.Directory}; " + (keeps ? $"the regions are kept: '{cluster.StartedBy}' takes up the pool" : "the regions are removed"));
         return ExitCodes.Done;
     }
 }

@@ -21,7 +21,7 @@ internal static class ClusterFiles
         var nodes = new List<ManifestNode>();
         for (var i = 0; i < options.Masters; i++) nodes.Add(new($"master{i}", "master", Address(options, $"master{i}", ports[i]), null));
         for (var i = 0; i < options.Racks; i++) nodes.Add(new($"rack{i}", "rack", Address(options, $"rack{i}", ports[options.Masters + i]), regions[i]));
-        var manifest = new ClusterManifest(poolId, options.PageSize.Bytes, options.RegionSize.Bytes, options.Ephemeral, nodes);
+        var manifest = new ClusterManifest(poolId, options.PageSize.Bytes, options.RegionSize.Bytes, options.Ephemeral, nodes, options.Settings);
         WriteConfigurations(options, manifest);
         manifest.Write(options.Directory);
         return manifest;

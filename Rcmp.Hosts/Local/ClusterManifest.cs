@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Rcmp.Cluster.Configuration;
 using Rcmp.Hosts.Cli;
 
@@ -11,12 +12,19 @@ namespace Rcmp.Hosts.Local;
 /// <param name="RegionPath">A rack's region.</param>
 internal sealed record ManifestNode(string Name, string Role, string Address, string? RegionPath);
 
-/// <summary>What a local cluster's directory says about it: enough for other commands to find and stop it.</summary>
-internal sealed record ClusterManifest(Guid PoolId, long PageSize, long RegionSize, bool Ephemeral, IReadOnlyList<ManifestNode> Nodes)
+/// <summary>What a local cluster's directory says about it: enough for other commands to find and stop it, and to start it again.</summary>
+internal sealed record ClusterManifest(
+    Guid PoolId, long PageSize, long RegionSize, bool Ephemeral, IReadOnlyList<ManifestNode> Nodes, IReadOnlyDictionary<string, string>? Settings = null)
 {
     public const string FileName = "cluster.json";
 
     private static readonly JsonSerializerOptions ReadOptions = new(JsonOutput.Options) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+
+    [JsonIgnore]
+    public int Masters => Nodes.Count(n => n.Role == "master");
+
+    [JsonIgnore]
+    public int Racks => Nodes.Count(n => n.Role == "rack");
 
     public static ClusterManifest? Read(string directory)
     {

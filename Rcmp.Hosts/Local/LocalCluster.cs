@@ -34,33 +34,31 @@ internal sealed class LocalCluster : IAsyncDisposable
     public IReadOnlyList<NodeProcess> Racks => [.. Nodes.Where(n => n.Node.Role == "rack")];
 
     /// <summary>What starts it again: an 'rcmp up' alone would start another if it is not the one in the default directory.</summary>
-    public string StartedBy => Directory == LocalClusterOptions.DefaultDirectory ? "rcmp up" : $"rcmp up --dir {Directory}";
+    public string StartedBy => Directory == LocalClusterOptions.DefaultDirectory ? "rcmp up" : $"rcmp up --dir {(Directory.Contains(' ') ? $"\"{Directory}\"" : Directory)}";
 
     public bool IsRunning => Nodes.Any(n => n.Running is not null);
+
+    /// <summary>What <c>down --keep</c> has left in a directory; null if nothing.</summary>
+    public static ClusterManifest? Kept(string directory) =>
+        ClusterManifest.Read(Path.GetFullPath(directory)) is { } manifest && manifest.Nodes.Any(n => File.Exists(n.RegionPath)) ? manifest : null;
 
     /// <summary>Writes the files of a new cluster, or takes up the regions that <c>down --keep</c> left. Nothing runs yet.</summary>
     public static LocalCluster Prepare(LocalClusterOptions options, Action<string> say)
     {
         options = options with { Directory = Path.GetFullPath(options.Directory) };
         var poolId = Guid.NewGuid();
-        if (ClusterManifest.Read(options.Directory) is { } earlier)
+        if (ClusterManifest.Read(options.Directory) is { } earlier && new LocalCluster(options.Directory, earlier, options.Detached).IsRunning)
+            throw CommandException.Usage($"a cluster runs in {options.Directory} already: 'rcmp down' stops it, --dir starts another elsewhere");
+        if (Kept(options.Directory) is { } kept)
         {
-            var cluster = new LocalCluster(options.Directory, earlier, options.Detached);
-            if (cluster.IsRunning)
-                throw CommandException.Usage($"a cluster runs in {options.Directory} already: 'rcmp down' stops it, --dir starts another elsewhere");
-            var kept = earlier.Nodes.Where(n => n.RegionPath is not null && File.Exists(n.RegionPath)).ToList();
-            if (kept.Count > 0)
+            if (kept.Racks != options.Racks || kept.PageSize != options.PageSize.Bytes || kept.RegionSize != options.RegionSize.Bytes)
             {
-                var racks = earlier.Nodes.Count(n => n.Role == "rack");
-                if (racks != options.Racks || earlier.PageSize != options.PageSize.Bytes || earlier.RegionSize != options.RegionSize.Bytes)
-                {
-                    throw CommandException.Usage(
-                        $"{options.Directory} has the regions of a pool with {racks} racks of {new ByteSize(earlier.RegionSize)} and pages of {new ByteSize(earlier.PageSize)}: "
-                        + "give the same, or remove them with 'rcmp down'");
-                }
-                poolId = earlier.PoolId;
-                say($"taking up pool {poolId}, whose regions were kept");
+                throw CommandException.Usage(
+                    $"{options.Directory} has the regions of a pool with {kept.Racks} racks of {new ByteSize(kept.RegionSize)} and pages of {new ByteSize(kept.PageSize)}: "
+                    + "give the same or nothing, or remove them with 'rcmp down'");
             }
+            poolId = kept.PoolId;
+            say($"taking up pool {poolId}, whose regions were kept");
         }
         foreach (var log in System.IO.Directory.Exists(options.Directory) ? System.IO.Directory.GetFiles(options.Directory, "*.log") : []) File.Delete(log);
         return new LocalCluster(options.Directory, ClusterFiles.Write(options, poolId, say), options.Detached, options.Network, options.Launcher);

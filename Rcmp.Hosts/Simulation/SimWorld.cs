@@ -241,7 +241,7 @@ internal sealed partial class SimWorld
         return true;
     }
 
-    // A broadcast may be lost, and a shard may have started where nobody had heard of a removal: so the master's actor tells every node the roster again and again, and the node its shards.
+    // A broadcast may be lost, and a shard may have started where nobody had heard of a removal: so the master's actor tells every node the roster again and again, and the node tells its shards what is new.
     // Racks hear it when they register.
     private bool TellRoster()
     {

@@ -40,6 +40,10 @@ public sealed class EndedSystemTests
         }
     }
 
+    /// <summary>What is done by name and not by an interface may be missing in the next version of Akka.</summary>
+    [Fact]
+    public void AkkaHasTheCacheThatIsCleared() => Assert.Single(EndedSystem.PerThread);
+
     // Apart, so that no local variable keeps the system.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static WeakReference<ActorSystem> StartAndResolve()

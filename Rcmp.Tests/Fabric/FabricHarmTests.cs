@@ -149,6 +149,30 @@ public sealed class FabricHarmTests
         }
     }
 
+    /// <summary>Long reads are sent from where the bytes are, and wait while the socket is full: in order, behind and before short ones.</summary>
+    [Fact]
+    public void LongAndShortReadsOfASlowPeerAreAnsweredInOrder()
+    {
+        const int pageShift = 18;
+        const int rounds = 200;
+        using var served = new ServedMemory("tcp", pageShift);
+        using var peer = new RawPeer(served);
+        var random = new Random(7);
+        var bytes = new byte[served.PageSize];
+        random.NextBytes(bytes);
+        bytes.CopyTo(served.Frame(new PageId(1)));
+        var lengths = Enumerable.Range(0, rounds).Select(i => i % 3 == 1 ? 64u : (uint)random.Next(20_000, 140_000)).ToArray();
+        // Some 10 MB, of which nothing is read until all is asked for.
+        peer.Send([.. lengths.Select((length, i) => peer.Request(FabricOp.Read, 1, (uint)i, length))]);
+        AssertStillServes(served);
+        Assert.True(NoGuardNames(served, new PageId(1)));
+        for (var i = 0; i < rounds; i++)
+        {
+            Assert.Equal(FabricStatus.Ok, peer.Answer());
+            Assert.True(bytes.AsSpan(i, (int)lengths[i]).SequenceEqual(peer.Receive((int)lengths[i])), $"answer {i} of {lengths[i]} bytes");
+        }
+    }
+
     [Fact]
     public void AFenceReachesAPeerThatStalls()
     {

@@ -79,6 +79,12 @@ public sealed class LastClusterTests : IDisposable
         Assert.Contains($"'rcmp up --dir {directory.Path}'", kept.Out);
         Assert.Equal(directory.Path, File.ReadAllText(Record));
 
+        // The line as it is printed, and nothing else, brings the pool back as it was.
+        up = await CommandRunner.RunAsync("up", "--dir", directory.Path, "--detach");
+        Assert.True(up.ExitCode == 0, up.Error + directory.Logs());
+        var again = await CommandRunner.RunWithInputAsync($"r {shell.Out.Split([' ', '\n'])[0]}\n", "shell", "--rack", "0");
+        Assert.True(again.ExitCode == 0, again.Error);
+
         var down = await CommandRunner.RunAsync("down");
 
         Assert.Equal(0, down.ExitCode);

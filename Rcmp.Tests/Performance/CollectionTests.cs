@@ -47,7 +47,7 @@ public sealed class CollectionTests
         var near = await collecting.AllocatePagesAsync(Pages);
         await using var client = await ClientProcess.StartAsync(pool.Cluster.ClientConfiguration(0), TestContext.Current.CancellationToken);
         using var stop = new CancellationTokenSource();
-        var user = new Thread(() =>
+        var use = Task.Factory.StartNew(() =>
         {
             // With pauses, or the two that are compared would share a core.
             for (var i = 0; !stop.IsCancellationRequested; i++)
@@ -56,8 +56,7 @@ public sealed class CollectionTests
                 collecting.FetchAdd(far + (i % Pages * (long)collecting.Info.PageSize), 1);
                 Thread.Sleep(1);
             }
-        });
-        user.Start();
+        }, TaskCreationOptions.LongRunning);
         try
         {
             await AssertNotDelayedAsync(client, ("reads in the rack", near, report => report.Hits), ("remote reads", far, report => report.Remote));
@@ -65,7 +64,7 @@ public sealed class CollectionTests
         finally
         {
             await stop.CancelAsync();
-            user.Join();
+            await use;
         }
     }
 
@@ -76,15 +75,24 @@ public sealed class CollectionTests
 
         using var stop = new CancellationTokenSource();
         var pauses = new List<TimeSpan>();
-        var collector = new Thread(() => Collect(pauses, stop.Token));
+        var collector = new Thread(() => Collect(pauses, stop.Token)) { IsBackground = true };
         collector.Start();
         var collecting = new List<LatencyHistogram>();
-        foreach (var (_, pages, latencies) in reads) collecting.Add(await ReadsAsync(client, pages, latencies));
-        await stop.CancelAsync();
-        collector.Join();
+        try
+        {
+            foreach (var (_, pages, latencies) in reads) collecting.Add(await ReadsAsync(client, pages, latencies));
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            collector.Join();
+        }
 
+        // The control: with collections that short or rare, nothing could be seen.
+        Assert.True(pauses.Count >= 5, $"{pauses.Count} collections");
         pauses.Sort();
         var pause = pauses[pauses.Count / 2];
+        Assert.True(pause > TimeSpan.FromMilliseconds(20), $"collections of {pause}");
         for (var i = 0; i < reads.Length; i++)
         {
             TestContext.Current.TestOutputHelper?.WriteLine(
@@ -92,8 +100,6 @@ public sealed class CollectionTests
                 + $"p50 {Microseconds(collecting[i], 50):0.0} µs, p99 {Microseconds(collecting[i], 99):0.0} µs, p99.9 {Microseconds(collecting[i], 99.9):0.0} µs");
         }
 
-        // The control: with collections that short, nothing could be seen.
-        Assert.True(pauses.Count >= 5 && pause > TimeSpan.FromMilliseconds(20), $"{pauses.Count} collections of {pause}");
         // Managed threads stand still for most of the time meanwhile: if anybody needed them, most reads would wait for a collection's end.
         Assert.All(collecting, latencies => Assert.True(Microseconds(latencies, 99) < pause.TotalMicroseconds / 4, $"p99 {Microseconds(latencies, 99):0} µs, a collection takes {pause}"));
     }

@@ -75,7 +75,10 @@ public partial class DirectoryShardTests : IShardEffects
         if (wasThere) Promise(1);
         Resolve(3);
         Assert.False(_sent.Exists(s => s.Rack.Value == 2 && s.Message is PageOrder));
-        for (var i = 0; i < 4; i++) Advance(100_000_000);
+        Advance(249_000_000);
+        Assert.False(_sent.Exists(s => s.Rack.Value == 2 && s.Message is PageOrder));
+        Advance(1_000_000);
+        Assert.True(_sent.Exists(s => s.Rack.Value == 2 && s.Message is PageOrder));
         Answer(2, OrderKind.Report, Row(RowState.Resident, 2));
         Assert.Equal(Rack(3), LastTo<ForwardedResolve>(2).Asker);
     }

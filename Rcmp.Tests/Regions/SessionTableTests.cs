@@ -45,6 +45,35 @@ public class SessionTableTests
         Assert.Single(daemon.Sessions.FindDead());
     }
 
+    /// <summary>One that is stopped, or whose machine is slow, may come later than one that is gone.</summary>
+    [Theory]
+    [InlineData(int.MaxValue, 29, 31)]
+    [InlineData(1, 299, 301)]
+    public void ASessionThatIsNeverLockedIsGivenUpAfterATime(uint processId, int notYet, int over)
+    {
+        using var fixture = new RegionFixture();
+        var daemon = fixture.StartDaemon();
+        var clock = new Clock();
+        var sessions = new SessionTable(daemon.Region, daemon.Guards, fixture.RuntimeDirectory, clock);
+        var record = sessions.TryAllocate(processId)!;
+        clock.Seconds = notYet;
+        Assert.Empty(sessions.FindDead());
+        clock.Seconds = over;
+        Assert.Single(sessions.FindDead());
+        using var region = fixture.OpenClient();
+        var late = Assert.Throws<PoolNotConnectedException>(() => ClientSession.Open(region, record.Index, record.Token, record.LockPath));
+        Assert.Contains("came too late: connect again", late.Message);
+    }
+
+    private sealed class Clock : TimeProvider
+    {
+        public long Seconds { get; set; }
+
+        public override long TimestampFrequency => 1;
+
+        public override long GetTimestamp() => Seconds;
+    }
+
     [Fact]
     public void AClientThatComesTooLateIsToldSo()
     {

@@ -50,7 +50,7 @@ public sealed class ConnectionLimitTests : IDisposable
         await AssertEndedAsync(_peers[flood - InboundConnections.StrangersMax]);
         await AssertAnsweredAsync(one, other);
         Assert.Empty(losses);
-        var lines = _log.Lines.Where(line => line.Contains("has said nothing yet", StringComparison.Ordinal)).ToList();
+        var lines = _log.Lines.Where(line => line.Contains("nothing has been heard from it yet", StringComparison.Ordinal)).ToList();
         Assert.InRange(lines.Count, 1, 1 + (int)(Stopwatch.GetElapsedTime(started) / TransportLog.Pause));
         Assert.Contains($"from {_peers[0].LocalEndPoint} is closed", lines[0]);
         Assert.Contains($"{InboundConnections.StrangersMax} newer ones", lines[0]);

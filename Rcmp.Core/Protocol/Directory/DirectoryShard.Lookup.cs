@@ -32,7 +32,8 @@ internal sealed partial class DirectoryShard
             TrySend(rack, OrderKind.Report, page, lookup.Question);
         }
 
-        _timers.Set(new TimerKey(TimerKind.Page, page.Id.Value), _now + Backoff(page.Tries++));
+        var againNs = _now + Backoff(page.Tries++);
+        _timers.Set(new TimerKey(TimerKind.Page, page.Id.Value), lookup.All ? againNs : long.Min(againNs, lookup.WidensNs));
         if (lookup.All) Decide(page);
     }
 
