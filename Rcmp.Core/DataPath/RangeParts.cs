@@ -50,6 +50,8 @@ internal sealed unsafe class RangeParts
         foreach (var pin in _pins)
             pin.Dispose();
         _pins.Clear();
+        if (_pins.Capacity > Kept)
+            _pins.Capacity = 0;
         _pinned = null;
         if (_parts.Length > Kept)
             _parts = new RangePart[1];

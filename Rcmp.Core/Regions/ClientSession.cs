@@ -44,7 +44,7 @@ internal sealed unsafe class ClientSession : IDisposable
         if ((uint)(index - 1) >= (uint)(region.Layout.SessionCount - 1))
             throw new PoolMismatchException($"The daemon gave out session record {index}, the region {region.Path} has 1 to {region.Layout.SessionCount - 1}.");
         var file = SystemCalls.FileDescriptor.TryOpen(lockPath, true, false, out var errno)
-            ?? throw (errno == SystemErrors.NoEntry ? GivenUp(token) : new PoolNotConnectedException($"The session file {lockPath} cannot be opened: {SystemErrors.Describe(errno)}."));
+            ?? throw (errno == SystemErrors.NoEntry && Directory.Exists(Path.GetDirectoryName(lockPath)) ? GivenUp(token) : new PoolNotConnectedException($"The session file {lockPath} cannot be opened: {SystemErrors.Describe(errno)}."));
         try
         {
             Lock(file, lockPath);

@@ -1,4 +1,3 @@
-
 namespace Rcmp.Regions;
 
 internal sealed unsafe partial class SessionTable

@@ -17,7 +17,7 @@ internal sealed record SessionRecord(int Index, SessionToken Token, string LockP
 internal sealed unsafe partial class SessionTable
 {
     private static readonly TimeSpan OpeningMax = TimeSpan.FromSeconds(30);
-    /// <summary>Of a client whose process is there: it may have been stopped, or its machine is slow.</summary>
+    /// <summary>Of a client whose process is there, as long as nobody else needs its record: it may have been stopped, or its machine is slow.</summary>
     private static readonly TimeSpan LiveOpeningMax = TimeSpan.FromMinutes(5);
     private static readonly ulong Boot = ReadBoot();
     private readonly Lock _lock = new();
@@ -165,13 +165,16 @@ internal sealed unsafe partial class SessionTable
 
         // The client has not come to lock it yet; one that came and went has said so in the header.
         if (record is { State: SessionSlotState.Opening, Closed: false } && _region.SessionAt(record.Index)->State == (uint)SessionSlotState.Opening
-            && _clock.GetElapsedTime(record.Since) is var waited && (waited < OpeningMax || (waited < LiveOpeningMax && MayLive(record.ProcessId))))
+            && _clock.GetElapsedTime(record.Since) is var waited && (waited < OpeningMax || (waited < LiveOpeningMax && HasRoom && MayLive(record.ProcessId))))
             return null;
         return Bury(record);
     }
 
     // 0 and negative numbers are groups of processes to the kernel, some of which always exist; a client may have written anything there.
     private static bool MayLive(uint processId) => processId is > 0 and <= int.MaxValue && SystemCalls.ProcessExists((int)processId) != 0;
+
+    /// <summary>At least half of the records are free.</summary>
+    private bool HasRoom => _records.Count(static record => record is null) > _records.Length / 2;
 
     private void Activate(SessionRecord record)
     {

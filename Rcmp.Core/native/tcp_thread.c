@@ -113,7 +113,7 @@ static bool peer_handle(struct tcp_peer *peer) {
         return true;
     }
     peer_watch(peer);
-    if (progress)
+    if (progress && !tcp_peer_blocked(peer))
         peer->thread->hot = peer;
     return progress;
 }

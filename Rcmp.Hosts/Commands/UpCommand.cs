@@ -77,9 +77,9 @@ internal sealed class UpCommand : RcmpCommand
                 context.Error.WriteLine($"{node.Name} has ended; its log is {node.LogPath}");
             await Task.Delay(WatchInterval, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-        context.Out.WriteLine("taking the cluster down");
-        await cluster.StopAsync(false);
-        LastCluster.Forget(cluster.Directory);
+        context.Out.WriteLine(cluster.IsTakenUp ? $"stopping the cluster; its regions are kept, as they were: 'rcmp down --dir {cluster.Directory}' removes them" : "taking the cluster down");
+        await cluster.StopAsync(cluster.IsTakenUp);
+        if (!cluster.IsTakenUp) LastCluster.Forget(cluster.Directory);
         return ExitCodes.Done;
     }
 }

@@ -12,12 +12,12 @@ internal static class ClusterFiles
     /// <summary>What is left free of /dev/shm: sessions' and other programs' files.</summary>
     private const long SharedMemorySlack = 16 << 20;
 
-    /// <summary>Chooses ports and places for the regions, and writes everything. <paramref name="say"/> hears what a user should know.</summary>
-    public static ClusterManifest Write(LocalClusterOptions options, Guid poolId, Action<string> say)
+    /// <summary>Chooses ports and places for the regions, unless there are some, and writes everything. <paramref name="say"/> hears what a user should know.</summary>
+    public static ClusterManifest Write(LocalClusterOptions options, Guid poolId, ClusterManifest? kept, Action<string> say)
     {
         Directory.CreateDirectory(options.Directory);
         var ports = FreePorts.Take(options.Masters + options.Racks);
-        var regions = PlaceRegions(options, say);
+        var regions = kept?.Nodes.Select(n => n.RegionPath).OfType<string>().ToArray() ?? PlaceRegions(options, say);
         var nodes = new List<ManifestNode>();
         for (var i = 0; i < options.Masters; i++) nodes.Add(new($"master{i}", "master", Address(options, $"master{i}", ports[i]), null));
         for (var i = 0; i < options.Racks; i++) nodes.Add(new($"rack{i}", "rack", Address(options, $"rack{i}", ports[options.Masters + i]), regions[i]));

@@ -45,6 +45,9 @@ internal sealed record ClusterManifest(
     private string? Complaint()
     {
         if (PageSize <= 0 || RegionSize <= 0) return "the sizes are not above zero";
+        // They become lines of the nodes' configuration.
+        foreach (var (key, value) in Settings ?? new Dictionary<string, string>())
+            if (value is null || (key + value).Any(char.IsControl)) return $"the setting {Printable.Line(key)} is not one line";
         foreach (var node in Nodes)
         {
             if (node is null || node.Name.Length == 0 || !node.Name.All(char.IsAsciiLetterOrDigit)) return "a node has no name of letters and digits";

@@ -38,9 +38,21 @@ internal sealed class LocalCluster : IAsyncDisposable
 
     public bool IsRunning => Nodes.Any(n => n.Running is not null);
 
+    /// <summary>The pool was there before it was started here: whatever happens, its regions stay, unless somebody takes it down.</summary>
+    public bool IsTakenUp { get; private init; }
+
     /// <summary>What <c>down --keep</c> has left in a directory; null if nothing.</summary>
-    public static ClusterManifest? Kept(string directory) =>
-        ClusterManifest.Read(Path.GetFullPath(directory)) is { } manifest && manifest.Nodes.Any(n => File.Exists(n.RegionPath)) ? manifest : null;
+    /// <exception cref="CommandException">A part of it is missing.</exception>
+    public static ClusterManifest? Kept(string directory)
+    {
+        if (ClusterManifest.Read(Path.GetFullPath(directory)) is not { } manifest) return null;
+        var regions = manifest.Nodes.Select(n => n.RegionPath).OfType<string>().ToList();
+        var missing = regions.Where(path => !File.Exists(path)).ToList();
+        if (missing.Count == regions.Count) return null;
+        // A new region among old ones would be another rack of the same pool, and might get a number that was given out already.
+        return missing.Count == 0 ? manifest : throw CommandException.Usage(
+            $"{directory} has the regions of a pool, but not {string.Join(", ", missing)}: put that back, or remove the pool with 'rcmp down --dir {directory}'");
+    }
 
     /// <summary>Writes the files of a new cluster, or takes up the regions that <c>down --keep</c> left. Nothing runs yet.</summary>
     public static LocalCluster Prepare(LocalClusterOptions options, Action<string> say)
@@ -49,7 +61,8 @@ internal sealed class LocalCluster : IAsyncDisposable
         var poolId = Guid.NewGuid();
         if (ClusterManifest.Read(options.Directory) is { } earlier && new LocalCluster(options.Directory, earlier, options.Detached).IsRunning)
             throw CommandException.Usage($"a cluster runs in {options.Directory} already: 'rcmp down' stops it, --dir starts another elsewhere");
-        if (Kept(options.Directory) is { } kept)
+        var kept = Kept(options.Directory);
+        if (kept is not null)
         {
             if (kept.Racks != options.Racks || kept.PageSize != options.PageSize.Bytes || kept.RegionSize != options.RegionSize.Bytes)
             {
@@ -61,7 +74,7 @@ internal sealed class LocalCluster : IAsyncDisposable
             say($"taking up pool {poolId}, whose regions were kept");
         }
         foreach (var log in System.IO.Directory.Exists(options.Directory) ? System.IO.Directory.GetFiles(options.Directory, "*.log") : []) File.Delete(log);
-        return new LocalCluster(options.Directory, ClusterFiles.Write(options, poolId, say), options.Detached, options.Network, options.Launcher);
+        return new LocalCluster(options.Directory, ClusterFiles.Write(options, poolId, kept, say), options.Detached, options.Network, options.Launcher) { IsTakenUp = kept is not null };
     }
 
     /// <summary>The cluster of a directory, running or not; without one, that which <c>up</c> started last.</summary>
@@ -81,7 +94,7 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>What a client process of the rack is started with: it belongs where the rack is.</summary>
     public IReadOnlyList<string> ClientLauncher(int rack) => Network?.LauncherOf(Racks[rack].Name) ?? [];
 
-    /// <summary>Starts all nodes; returns when they serve. If one fails, all are stopped again.</summary>
+    /// <summary>Starts all nodes; returns when they serve. If one fails, all are stopped again; a new pool is removed, one that was taken up is not.</summary>
     public async Task StartAsync(Action<string> say, CancellationToken ct)
     {
         try
@@ -98,7 +111,7 @@ internal sealed class LocalCluster : IAsyncDisposable
         }
         catch
         {
-            await StopAsync(false);
+            await StopAsync(IsTakenUp);
             throw;
         }
     }
@@ -123,6 +136,6 @@ internal sealed class LocalCluster : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (!_detached) await StopAsync(false);
+        if (!_detached) await StopAsync(IsTakenUp);
     }
 }

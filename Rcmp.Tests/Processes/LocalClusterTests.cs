@@ -80,6 +80,32 @@ public sealed class LocalClusterTests
         Assert.Equal("77", (await directory.RunAsync("shell", $"r {address}\n")).Lines[0]);
     }
 
+    /// <summary>They are all that is left of a pool: neither a start that fails nor a part that is missing costs them.</summary>
+    [Fact]
+    public async Task KeptRegionsOutliveAStartThatFailsAndAPartThatIsMissing()
+    {
+        await using var directory = new ClusterDirectory();
+        Assert.Equal(0, (await directory.RunAsync("up --detach --racks 2 --region-size 32MiB")).ExitCode);
+        Assert.Equal(0, (await directory.RunAsync("down --keep")).ExitCode);
+        var regions = LocalCluster.Open(directory.Path).Racks.Select(rack => rack.Node.RegionPath!).ToArray();
+        Assert.All(regions, region => Assert.True(File.Exists(region)));
+
+        var options = new LocalClusterOptions { Directory = directory.Path, Racks = 2, RegionSize = ByteSize.MiB(32), Detached = true, Launcher = ["/bin/false"] };
+        var failing = LocalCluster.Prepare(options, _ => { });
+        await Assert.ThrowsAsync<CommandException>(() => failing.StartAsync(_ => { }, TestContext.Current.CancellationToken));
+        Assert.All(regions, region => Assert.True(File.Exists(region)));
+        Assert.Equal(regions, LocalCluster.Open(directory.Path).Racks.Select(rack => rack.Node.RegionPath));
+
+        File.Move(regions[0], regions[0] + ".away");
+        var up = await directory.RunAsync("up --detach");
+        Assert.Equal(ExitCodes.Usage, up.ExitCode);
+        Assert.Contains(regions[0], up.Error);
+        Assert.True(File.Exists(regions[1]));
+        File.Move(regions[0] + ".away", regions[0]);
+        up = await directory.RunAsync("up --detach");
+        Assert.True(up.ExitCode == 0, up.Error + directory.Logs());
+    }
+
     [Fact]
     public async Task ASecondDaemonOnARegionAndATakenPortAreResourcesThatAreMissing()
     {
