@@ -93,6 +93,21 @@ public partial class DirectoryShardTests : IShardEffects
         Assert.Equal(Rack(3), LastTo<ForwardedResolve>(2).Asker);
     }
 
+    /// <summary>The first one asked before the page was made, the second has its address from whoever made it.</summary>
+    [Fact]
+    public void WhatRacksSaidBeforeAQuestionIsNoAnswerToIt()
+    {
+        Promise(1, 2, 3);
+        Resolve(2);
+        Answer(1, OrderKind.Report, Row(RowState.Free));
+        Answer(2, OrderKind.Report, Row(RowState.Free));
+        Resolve(3);
+        Answer(3, OrderKind.Report, Row(RowState.Free));
+        Assert.DoesNotContain(_sent, s => s.Message is PagesUnresolved);
+        Answer(1, OrderKind.Report, Row(RowState.Resident));
+        Assert.Equal([Rack(2), Rack(3)], _sent.Select(s => s.Message).OfType<ForwardedResolve>().Select(f => f.Asker));
+    }
+
     [Fact]
     public void NoSuchPageNeedsTheAnswerOfEveryRack()
     {

@@ -139,6 +139,9 @@ internal sealed partial class DirectoryShard
 
         public Dictionary<RackId, RowReport> Answers { get; } = [];
 
+        /// <summary>Somebody has asked since the first answer came: what the racks said before tells him nothing of a page that was made meanwhile.</summary>
+        public bool IsAskedAnew { get; set; }
+
         /// <summary>Every rack of the roster, not only the one of birth.</summary>
         public bool All { get; set; }
 

@@ -126,7 +126,13 @@ internal sealed partial class DirectoryShard
             Drop(rack, page.Id, row.Attempt);
         }
 
-        NoSuchPage(page);
+        if (page.Lookup.IsAskedAnew) LookFor(page, all: true);
+        else NoSuchPage(page);
+    }
+
+    private static void AskedAnew(Page page)
+    {
+        if (page.Lookup is { Answers.Count: > 0 } lookup) lookup.IsAskedAnew = true;
     }
 
     private void StopForTwoOwners(Page page, RackId one, RackId other) =>

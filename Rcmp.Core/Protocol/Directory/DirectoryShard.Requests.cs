@@ -11,6 +11,7 @@ internal sealed partial class DirectoryShard
         if (m.Pages.Count == 0 || _forgotten.Contains(m.Asker.Rack)) return;
         var page = PageOf(m.Pages[0]);
         page.Resolves[m.Asker.Rack] = m;
+        AskedAnew(page);
         switch (page.Phase)
         {
             case PagePhase.Looking when page.Lookup is null: LookFor(page, all: false); break;
@@ -50,6 +51,7 @@ internal sealed partial class DirectoryShard
         var page = PageOf(m.Page);
         if (page.Free?.Request is { } running && running.Request == m.Request) return;
         if (!page.Frees.Exists(f => f.Request == m.Request)) page.Frees.Add(m);
+        AskedAnew(page);
         WakeUp(page);
     }
 
@@ -58,6 +60,7 @@ internal sealed partial class DirectoryShard
         Learn(m.Asker);
         var page = PageOf(m.Page);
         page.Brings[m.Asker.Rack] = m;
+        AskedAnew(page);
         WakeUp(page);
     }
 
@@ -78,6 +81,7 @@ internal sealed partial class DirectoryShard
         }
 
         if (!page.Confirms.Contains(m)) page.Confirms.Add(m);
+        AskedAnew(page);
         if (page.Lookup is null) LookFor(page, all: true);
     }
 
@@ -107,6 +111,7 @@ internal sealed partial class DirectoryShard
         }
 
         if (!page.Locates.Exists(l => l.Request == m.Request)) page.Locates.Add(m);
+        AskedAnew(page);
         if (page.Lookup is null) LookFor(page, all: false);
     }
 

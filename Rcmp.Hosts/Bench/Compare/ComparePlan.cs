@@ -38,7 +38,7 @@ internal sealed record ComparePlan
     public static ComparePlan Full { get; } = new()
     {
         Rounds = 5, RoundTime = TimeSpan.FromSeconds(2), RemoteOperations = 20_000, ClusterWarmup = TimeSpan.FromSeconds(20), ClusterTime = TimeSpan.FromSeconds(10),
-        PolicyRounds = 3, AllPolicyLoads = true, PolicyWarmup = TimeSpan.FromSeconds(8), PolicyTime = TimeSpan.FromSeconds(4), PolicyShifts = 4,
+        PolicyRounds = 5, AllPolicyLoads = true, PolicyWarmup = TimeSpan.FromSeconds(8), PolicyTime = TimeSpan.FromSeconds(4), PolicyShifts = 4,
     };
 
     public static ComparePlan Quick { get; } = new()
