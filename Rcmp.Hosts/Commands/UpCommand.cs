@@ -50,9 +50,14 @@ internal sealed class UpCommand : RcmpCommand
     private static LocalClusterOptions DefaultsIn(string directory)
     {
         var options = new LocalClusterOptions { Directory = directory };
-        return LocalCluster.Kept(directory) is not { } kept ? options : options with
+        if (LocalCluster.Kept(directory) is not { } kept) return options;
+        return options with
         {
-            Masters = kept.Masters, Racks = kept.Racks, RegionSize = new ByteSize(kept.RegionSize), PageSize = new ByteSize(kept.PageSize), Settings = kept.Settings ?? options.Settings,
+            Masters = kept.Masters,
+            Racks = kept.Racks,
+            RegionSize = new ByteSize(kept.RegionSize),
+            PageSize = new ByteSize(kept.PageSize),
+            Settings = kept.Settings ?? options.Settings,
         };
     }
 
