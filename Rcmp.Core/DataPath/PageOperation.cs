@@ -90,7 +90,8 @@ internal sealed unsafe class PageOperation
     /// <summary>What an atomic found.</summary>
     public ulong Result { get; private set; }
 
-    /// <summary>After <see cref="StepResult.Answers"/>: completes when they are there, or cannot be had.</summary>
+    /// <summary>After <see cref="StepResult.Answers"/>: completes when they are there, or cannot be had. To be waited for no longer than <see cref="Patience"/>: others may wait for
+    /// the same answers, and have asked later.</summary>
     public Task Answers { get; private set; } = Task.CompletedTask;
 
     /// <summary>How many steps in a row have brought nothing.</summary>
@@ -292,7 +293,8 @@ internal sealed unsafe class PageOperation
         Array.Resize(ref _remote, _accesses.Length);
     }
 
-    private TimeSpan Patience
+    /// <summary>How long there is still to wait, unless something goes on.</summary>
+    public TimeSpan Patience
     {
         get
         {

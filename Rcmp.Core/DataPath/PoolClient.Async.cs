@@ -132,6 +132,18 @@ internal sealed partial class PoolClient
     /// <summary>Takes over what <see cref="EnterSlow"/> holds.</summary>
     private Task<ulong> StartHeld(PageOperation operation, CancellationToken ct) => _workers.Run(() => FinishAsync(operation, ct));
 
+    private static async Task AnswersAsync(PageOperation operation, CancellationToken ct)
+    {
+        try
+        {
+            await operation.Answers.WaitAsync(operation.Patience, ct);
+        }
+        catch (TimeoutException)
+        {
+            // The operation says so, if it still cannot go on.
+        }
+    }
+
     private async Task<ulong> FinishAsync(PageOperation operation, CancellationToken ct)
     {
         var isDone = false;
@@ -148,7 +160,7 @@ internal sealed partial class PoolClient
                         isDone = true;
                         return operation.Result;
                     case StepResult.Answers:
-                        await operation.Answers.WaitAsync(stopping.Token);
+                        await AnswersAsync(operation, stopping.Token);
                         break;
                     default:
                         await _workers.Delay(TimeSpan.FromMilliseconds(operation.IdleRounds < SpinRounds ? 0 : PauseMilliseconds(operation.IdleRounds)));

@@ -159,7 +159,7 @@ internal sealed unsafe partial class PoolClient
                     GiveBack(operation);
                     return result;
                 case StepResult.Answers:
-                    AwaitAnswers(operation.Answers);
+                    AwaitAnswers(operation.Answers, operation.Patience);
                     break;
                 default:
                     Pause(operation.IdleRounds);
@@ -168,11 +168,11 @@ internal sealed unsafe partial class PoolClient
         }
     }
 
-    private void AwaitAnswers(Task answers)
+    private void AwaitAnswers(Task answers, TimeSpan patience)
     {
         try
         {
-            answers.Wait(_closing.Token);
+            answers.Wait((int)Math.Ceiling(patience.TotalMilliseconds), _closing.Token);
         }
         catch (OperationCanceledException)
         {

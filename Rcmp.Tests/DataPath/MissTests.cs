@@ -44,6 +44,31 @@ public sealed class MissTests : IDisposable
         Assert.InRange(_control.Count<ResolveMiss>(), 1, 2);
     }
 
+    /// <summary>A question that is asked late in a call has no more time than the call.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task ACallEndsAfterItsTimeoutWhateverItWaitsFor(bool isAsynchronous)
+    {
+        await using var pool = _rack.Connect(_control, Options with { Timeout = TimeSpan.FromSeconds(2) });
+        var asked = 0;
+        _control.Answer = request =>
+        {
+            if (request is not ResolveMiss) return FakeControlPlane.Done(request);
+            if (Interlocked.Increment(ref asked) > 1) return null;
+            Thread.Sleep(1500);
+            return FakeControlPlane.Done(request, RequestStatus.Unavailable, "its rack is silent");
+        };
+        var started = System.Diagnostics.Stopwatch.GetTimestamp();
+        var word = new byte[8];
+        var error = isAsynchronous
+            ? await Assert.ThrowsAsync<PageUnavailableException>(() => pool.ReadAsync(_rack.Address(1), word).AsTask())
+            : Assert.Throws<PageUnavailableException>(() => pool.Read(_rack.Address(1), word));
+        Assert.InRange(System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalSeconds, 1.9, 3);
+        Assert.Contains("its rack is silent", error.Message);
+        Assert.Equal(2, asked);
+    }
+
     [Fact]
     public void ALargeRangeIsAskedForWithOneMessage()
     {
