@@ -10,8 +10,9 @@ internal sealed partial class DirectoryShard
         Learn(m.Asker);
         if (m.Pages.Count == 0 || _forgotten.Contains(m.Asker.Rack)) return;
         var page = PageOf(m.Pages[0]);
+        // A repeat is no new question, or one that comes faster than the answers would be asked for ever.
+        if (!page.Resolves.ContainsKey(m.Asker.Rack)) AskedAnew(page);
         page.Resolves[m.Asker.Rack] = m;
-        AskedAnew(page);
         switch (page.Phase)
         {
             case PagePhase.Looking when page.Lookup is null: LookFor(page, all: false); break;
@@ -50,8 +51,12 @@ internal sealed partial class DirectoryShard
 
         var page = PageOf(m.Page);
         if (page.Free?.Request is { } running && running.Request == m.Request) return;
-        if (!page.Frees.Exists(f => f.Request == m.Request)) page.Frees.Add(m);
-        AskedAnew(page);
+        if (!page.Frees.Exists(f => f.Request == m.Request))
+        {
+            page.Frees.Add(m);
+            AskedAnew(page);
+        }
+
         WakeUp(page);
     }
 
@@ -59,8 +64,8 @@ internal sealed partial class DirectoryShard
     {
         Learn(m.Asker);
         var page = PageOf(m.Page);
+        if (!page.Brings.ContainsKey(m.Asker.Rack)) AskedAnew(page);
         page.Brings[m.Asker.Rack] = m;
-        AskedAnew(page);
         WakeUp(page);
     }
 
@@ -80,8 +85,12 @@ internal sealed partial class DirectoryShard
             return;
         }
 
-        if (!page.Confirms.Contains(m)) page.Confirms.Add(m);
-        AskedAnew(page);
+        if (!page.Confirms.Contains(m))
+        {
+            page.Confirms.Add(m);
+            AskedAnew(page);
+        }
+
         if (page.Lookup is null) LookFor(page, all: true);
     }
 
@@ -110,8 +119,12 @@ internal sealed partial class DirectoryShard
             return;
         }
 
-        if (!page.Locates.Exists(l => l.Request == m.Request)) page.Locates.Add(m);
-        AskedAnew(page);
+        if (!page.Locates.Exists(l => l.Request == m.Request))
+        {
+            page.Locates.Add(m);
+            AskedAnew(page);
+        }
+
         if (page.Lookup is null) LookFor(page, all: false);
     }
 
