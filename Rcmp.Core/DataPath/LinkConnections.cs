@@ -33,8 +33,9 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
 
     /// <summary>An idle connection, or a new one. Null if none can be had; with a wait, after that.</summary>
     /// <param name="wait">How long to wait for another thread's.</param>
+    /// <param name="patience">How long opening one may take, or rcmp.fabric.connect-timeout if that is less.</param>
     /// <param name="hasFailed">This thread has tried to open one.</param>
-    public ClientConnection? Take(TimeSpan wait, out bool hasFailed)
+    public ClientConnection? Take(TimeSpan wait, TimeSpan patience, out bool hasFailed)
     {
         long started = 0;
         hasFailed = false;
@@ -52,6 +53,9 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
                     idle.Dispose();
                 }
 
+                // A try that hardly gets any time would say nothing of the rack.
+                if (patience < QuickOpen && patience < options.Timeout / 2)
+                    return null;
                 var isSilent = IsSilent;
                 if (_open < options.ConnectionsPerLink && !isSilent)
                     break;
@@ -74,7 +78,7 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
         var began = Stopwatch.GetTimestamp();
         try
         {
-            return opened = Open();
+            return opened = Open(patience < options.ConnectTimeout ? patience : options.ConnectTimeout);
         }
         finally
         {
@@ -168,10 +172,10 @@ internal sealed class LinkConnections(LinkRecord link, int linkSlot, IFabric fab
         }
     }
 
-    private ClientConnection? Open()
+    private ClientConnection? Open(TimeSpan timeout)
     {
         var name = ConnectionName.Make(link.Number);
-        var status = fabric.TryConnect(link, name, ConnectionRole.Client, options.ConnectTimeout, out var connection, out var error);
+        var status = fabric.TryConnect(link, name, ConnectionRole.Client, timeout, out var connection, out var error);
         if (status == FabricConnectStatus.Ok && connection is not null)
         {
             LastError = null;

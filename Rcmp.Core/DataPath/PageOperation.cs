@@ -14,7 +14,6 @@ internal sealed unsafe class PageOperation
     private const int MissesMax = 32;
     /// <summary>A range goes over the fabric in pieces: while one is copied at this end, the next is on its way, and the one after it is copied at the other.</summary>
     private const int PieceBytes = 128 << 10;
-    private static readonly TimeSpan ConnectionWaitMax = TimeSpan.FromMilliseconds(50);
 
     private readonly PoolClient _client;
     private readonly PoolClientOptions _options;
@@ -185,7 +184,7 @@ internal sealed unsafe class PageOperation
 
         if (remote == 0)
             return done;
-        _remoteRun.Run(accesses, _remote.AsSpan(0, remote), Patience < ConnectionWaitMax ? Patience : ConnectionWaitMax);
+        _remoteRun.Run(accesses, _remote.AsSpan(0, remote), Patience);
         if (_remoteRun.Obstacle is { } obstacle)
             Note(obstacle, accesses[_remote[0]].Address);
         return done + _remoteRun.Completed;

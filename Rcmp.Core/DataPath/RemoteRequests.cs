@@ -45,7 +45,7 @@ internal sealed unsafe class RemoteRequests(PoolClient client, LinkTable links, 
         }
 
         // Before any guard is set: connections are never opened under one.
-        if (home.Take(TimeSpan.Zero, out var hasFailed) is not { } connection)
+        if (home.Take(TimeSpan.Zero, options.Timeout, out var hasFailed) is not { } connection)
         {
             obstacle = home.LastError;
             return access.NeedsResolve = hasFailed;

@@ -8,6 +8,8 @@ namespace Rcmp.DataPath;
 /// <summary>Carries the remote accesses of one round out, pipelined over all links that are involved.</summary>
 internal sealed class RemoteRun(LinkTable links, RemoteRequests requests)
 {
+    private static readonly TimeSpan ConnectionWaitMax = TimeSpan.FromMilliseconds(50);
+
     // Kept from one run to the next, the first ones being in use.
     private readonly List<RemoteLane> _lanes = [];
     private int _open;
@@ -23,7 +25,7 @@ internal sealed class RemoteRun(LinkTable links, RemoteRequests requests)
 
     /// <param name="accesses">The accesses of the operation.</param>
     /// <param name="remote">Which of them are remote.</param>
-    /// <param name="patience">How long to wait for a connection.</param>
+    /// <param name="patience">How much time the operation has.</param>
     public void Run(Span<PageAccess> accesses, ReadOnlySpan<int> remote, TimeSpan patience)
     {
         Completed = 0;
@@ -54,6 +56,7 @@ internal sealed class RemoteRun(LinkTable links, RemoteRequests requests)
     /// <summary>Before any guard is set: connections are never opened under one.</summary>
     private void OpenLanes(Span<PageAccess> accesses, ReadOnlySpan<int> remote, TimeSpan patience)
     {
+        var wait = patience < ConnectionWaitMax ? patience : ConnectionWaitMax;
         foreach (var index in remote)
         {
             ref var access = ref accesses[index];
@@ -68,7 +71,7 @@ internal sealed class RemoteRun(LinkTable links, RemoteRequests requests)
                 }
 
                 // Only the first may wait for a connection: two threads that wait while they hold one might wait for each other.
-                if (home.Take(_open == 0 ? patience : TimeSpan.Zero, out var hasFailed) is not { } connection)
+                if (home.Take(_open == 0 ? wait : TimeSpan.Zero, patience, out var hasFailed) is not { } connection)
                 {
                     Obstacle ??= home.LastError ?? "a connection to the page's rack (rcmp.client.connections-per-link)";
                     access.NeedsResolve |= hasFailed;

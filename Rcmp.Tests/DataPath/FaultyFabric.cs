@@ -19,6 +19,9 @@ internal sealed class FaultyFabric(IFabric inner) : IFabric
     /// <summary>Called at each attempt to connect: whether the other side is there.</summary>
     public Func<LinkRecord, bool>? Connecting { get; set; }
 
+    /// <summary>How long each attempt to connect might have taken, in their order.</summary>
+    public ConcurrentQueue<TimeSpan> ConnectTimeouts { get; } = [];
+
     public int Connections => Volatile.Read(ref _connections);
 
     public ConcurrentBag<ulong> Names { get; } = [];
@@ -28,6 +31,7 @@ internal sealed class FaultyFabric(IFabric inner) : IFabric
     public FabricConnectStatus TryConnect(
         LinkRecord link, ulong name, ConnectionRole role, TimeSpan timeout, out IFabricConnection? connection, out string? error)
     {
+        ConnectTimeouts.Enqueue(timeout);
         if (!IsReachable || Connecting?.Invoke(link) == false)
         {
             (connection, error) = (null, "unplugged");

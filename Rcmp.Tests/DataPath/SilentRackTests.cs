@@ -81,6 +81,20 @@ public sealed class SilentRackTests : IDisposable
         Assert.Equal(1, _waitingMax);
     }
 
+    /// <summary>One that begins when a call's time is nearly over would make it last longer than it may.</summary>
+    [Fact]
+    public async Task AnAttemptToConnectHasNoMoreTimeThanTheCall()
+    {
+        var timeout = TimeSpan.FromSeconds(1);
+        await using var pool = _rack.Connect(_control, new PoolClientOptions { Timeout = timeout, ConnectTimeout = 2 * timeout }, _fabric);
+        _fabric.Connecting = link => link != _toSilent;
+        Assert.Throws<PageUnavailableException>(() => pool.Read<ulong>(_silent.Address(1)));
+        var attempts = _fabric.ConnectTimeouts.ToArray();
+        Assert.InRange(attempts.Length, 2, 100);
+        Assert.Equal(attempts.OrderDescending(), attempts);
+        Assert.True(attempts[0] <= timeout && attempts[^1] < timeout / 2, string.Join(", ", attempts));
+    }
+
     [Fact]
     public async Task TheDaemonIsAskedAgainAndAgainForARackThatCannotBeReached()
     {
